@@ -1,0 +1,1 @@
+//! Tenants: server names with their signing keys and policies.

@@ -1,0 +1,20 @@
+//! Generates the gRPC and storage messages with protox, so that no protoc need be installed.
+
+use std::{error::Error, fs, path::PathBuf};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut files: Vec<PathBuf> = Vec::new();
+    for package in fs::read_dir("banyan")? {
+        for file in fs::read_dir(package?.path().join("v1"))? {
+            files.push(file?.path());
+        }
+    }
+    files.sort();
+    for file in &files {
+        println!("cargo:rerun-if-changed={}", file.display());
+    }
+    println!("cargo:rerun-if-changed=banyan");
+    let descriptors = protox::compile(&files, ["."])?;
+    tonic_prost_build::configure().bytes(".").compile_fds(descriptors)?;
+    Ok(())
+}

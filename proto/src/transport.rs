@@ -1,0 +1,74 @@
+//! One client type for local and remote calls: a tonic client over a [`Transport`], which is a network channel in a cluster and
+//! the server itself in one process, without a socket.
+
+use std::{
+    convert::Infallible,
+    error::Error,
+    fmt,
+    task::{Context, Poll},
+};
+
+use futures::future::BoxFuture;
+use http::{Request, Response};
+use tonic::body::Body;
+use tower::{Service, ServiceExt, util::BoxCloneSyncService};
+
+/// Where calls go. Cheap to clone.
+#[derive(Clone)]
+pub enum Transport {
+    /// Over the network.
+    Remote(tonic::transport::Channel),
+    /// To a server in this process.
+    Local(BoxCloneSyncService<Request<Body>, Response<Body>, Infallible>),
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Remote(_) => "Transport::Remote",
+            Self::Local(_) => "Transport::Local",
+        })
+    }
+}
+
+impl Transport {
+    /// A transport to services in this process.
+    #[must_use]
+    pub fn local(routes: tonic::service::Routes) -> Self {
+        let routes = routes.prepare();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let routes = routes.clone();
+            async move { routes.oneshot(request).await }
+        });
+        Self::Local(BoxCloneSyncService::new(service))
+    }
+}
+
+/// A call that never reached a service.
+pub type TransportError = Box<dyn Error + Send + Sync>;
+
+impl Service<Request<Body>> for Transport {
+    type Response = Response<Body>;
+    type Error = TransportError;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        match self {
+            Self::Remote(channel) => channel.poll_ready(cx).map_err(Into::into),
+            Self::Local(service) => service.poll_ready(cx).map_err(|never| match never {}),
+        }
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        match self {
+            Self::Remote(channel) => {
+                let answer = channel.call(request);
+                Box::pin(async move { answer.await.map_err(Into::into) })
+            }
+            Self::Local(service) => {
+                let answer = service.call(request);
+                Box::pin(async move { answer.await.map_err(|never| match never {}) })
+            }
+        }
+    }
+}
