@@ -1,0 +1,1 @@
+//! Starts installations of Banyan and talks to them.
