@@ -1,9 +1,11 @@
 //! The wide-column store below everything: tables of (partition key, clustering key) -> value, and the conditional operations of
 //! shard logs. This crate alone knows of scylla and fjall.
 
+pub mod check;
 pub mod error;
 pub mod key;
 pub mod logs;
+pub mod memory;
 pub mod table;
 pub mod tables;
 
