@@ -1,9 +1,26 @@
 //! The event bus: hints between processes, at most once, unordered between senders, nothing kept. Losing every message costs
 //! latency, never data. This crate alone knows of async-nats.
 
+mod config;
+mod faulty;
+mod local;
+mod nats;
+mod subject;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
+
+pub use config::{BusConfig, BusKind, NatsConfig, open};
+pub use faulty::{FaultyBus, Faults};
+pub use local::LocalBus;
+pub use nats::NatsBus;
+
+/// The largest payload of a message, in bytes: the default limit of a NATS server.
+pub const MAX_PAYLOAD: usize = 1024 * 1024;
+
+/// How many messages wait for a subscriber that does not read; what comes then is dropped and counted.
+pub const SUBSCRIPTION_CAPACITY: usize = 4096;
 
 /// A message.
 #[derive(Clone, Debug, PartialEq, Eq)]
