@@ -1,5 +1,6 @@
 //! The generated gRPC clients, servers and storage messages of `proto/banyan`, and how a call travels.
 
+mod redacted;
 pub mod status;
 pub mod transport;
 
@@ -19,5 +20,6 @@ package!(/** Entries and rows of rooms. */ rooms, "banyan.rooms.v1");
 package!(/** Commands on rooms. */ roomserver, "banyan.roomserver.v1");
 package!(/** What processes tell each other. */ runtime, "banyan.runtime.v1");
 package!(/** What changed for a user. */ sync, "banyan.sync.v1");
+package!(/** Rows of tenants. */ tenants, "banyan.tenants.v1");
 package!(/** Entries and rows of users. */ users, "banyan.users.v1");
 package!(/** Commands on users. */ userserver, "banyan.userserver.v1");
