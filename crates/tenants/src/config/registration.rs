@@ -1,0 +1,51 @@
+//! Who may make an account.
+
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Who may make an account. With nothing set, nobody may.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistrationConfig {
+    /// Anyone may, without any proof (`m.login.dummy`). Such a server is found and abused quickly when it is public.
+    pub open: bool,
+    /// Whoever knows one of these tokens may (`m.login.registration_token`).
+    pub tokens: Vec<RegistrationTokenConfig>,
+    /// Guest accounts are allowed.
+    pub guests: bool,
+    /// A file with a secret that lets its holder make accounts, administrators too, by `/_synapse/admin/v1/register`. Unset: that
+    /// endpoint does not exist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_secret_file: Option<PathBuf>,
+}
+
+/// A token that allows registrations. Exactly one of `token` and `token_file` is set.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistrationTokenConfig {
+    /// The token itself: 1 to 64 characters of `A-Z a-z 0-9 . _ ~ -`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// A file that holds the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<PathBuf>,
+    /// How many accounts it may make. Unset: any number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub uses_allowed: Option<u64>,
+    /// When it ends, milliseconds since the Unix epoch. Unset: never.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<i64>,
+}
+
+impl std::fmt::Debug for RegistrationTokenConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RegistrationTokenConfig")
+            .field("token", &self.token.as_ref().map(|_| "<hidden>"))
+            .field("token_file", &self.token_file)
+            .field("uses_allowed", &self.uses_allowed)
+            .field("expires", &self.expires)
+            .finish()
+    }
+}

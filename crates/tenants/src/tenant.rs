@@ -1,0 +1,258 @@
+//! One tenant.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use banyan_core::TimestampMicros;
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
+use ruma::{OwnedServerName, ServerName};
+use zeroize::Zeroizing;
+
+use crate::{
+    OldVerifyKey, ServerKey, TenantConfig, TenantError,
+    config::{OldVerifyKeyConfig, ROOM_VERSIONS, RegistrationTokenConfig},
+    key_file,
+};
+
+/// What a registration token allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RegistrationToken {
+    /// How many accounts it may make; `None`: any number.
+    pub uses_allowed: Option<u64>,
+    /// When it ends; `None`: never.
+    pub expires: Option<TimestampMicros>,
+}
+
+/// A server name with its signing keys and policy.
+pub struct Tenant {
+    name: OwnedServerName,
+    config: TenantConfig,
+    key: ServerKey,
+    old_keys: Vec<OldVerifyKey>,
+    secrets: Secrets,
+}
+
+/// What the secret files of a tenant hold.
+pub(crate) struct Secrets {
+    pub(crate) signing_key: Option<ServerKey>,
+    registration_tokens: HashMap<String, RegistrationToken>,
+    registration_shared_secret: Option<Zeroizing<String>>,
+}
+
+impl Tenant {
+    /// A tenant with the given key, without a store: for tests and tools. A `signing_key_file` in `config` comes first.
+    ///
+    /// # Errors
+    /// The configuration is wrong or a secret file cannot be read.
+    pub fn new(config: TenantConfig, key: ServerKey) -> Result<Self, TenantError> {
+        let (name, mut secrets) = check(&config)?;
+        let key = secrets.signing_key.take().unwrap_or(key);
+        Self::assemble(name, config, key, Vec::new(), secrets)
+    }
+
+    pub(crate) fn assemble(
+        name: OwnedServerName,
+        config: TenantConfig,
+        key: ServerKey,
+        stored: Vec<OldVerifyKey>,
+        secrets: Secrets,
+    ) -> Result<Self, TenantError> {
+        let mut old_keys = Vec::new();
+        for (n, old) in config.old_verify_keys.iter().enumerate() {
+            old_keys.push(old_key(old).map_err(|e| TenantError::config(name.as_str(), format!("old_verify_keys[{n}]"), e))?);
+        }
+        for old in stored {
+            if !old_keys.iter().any(|known| known.id == old.id) {
+                old_keys.push(old);
+            }
+        }
+        let current = key.id();
+        old_keys.retain(|old| old.id != current);
+        Ok(Self { name, config, key, old_keys, secrets })
+    }
+
+    /// The server name.
+    #[must_use]
+    pub fn name(&self) -> &ServerName {
+        &self.name
+    }
+
+    /// What it allows.
+    #[must_use]
+    pub const fn config(&self) -> &TenantConfig {
+        &self.config
+    }
+
+    /// The key that signs.
+    #[must_use]
+    pub const fn key(&self) -> &ServerKey {
+        &self.key
+    }
+
+    /// The keys that signed once and no longer do, for `old_verify_keys` of `/_matrix/key/v2/server`.
+    #[must_use]
+    pub fn old_keys(&self) -> &[OldVerifyKey] {
+        &self.old_keys
+    }
+
+    /// What a registration token allows, if it is one of this tenant's. Whether it is used up or over is not judged here.
+    #[must_use]
+    pub fn registration_token(&self, token: &str) -> Option<RegistrationToken> {
+        self.secrets.registration_tokens.get(token).copied()
+    }
+
+    /// The secret of `/_synapse/admin/v1/register`; `None` where that endpoint does not exist.
+    #[must_use]
+    pub fn registration_shared_secret(&self) -> Option<&str> {
+        self.secrets.registration_shared_secret.as_ref().map(|secret| secret.as_str())
+    }
+
+    /// The flows of user-interactive authentication that make an account, each a list of stages. Empty: registration is disabled.
+    #[must_use]
+    pub fn registration_flows(&self) -> Vec<Vec<&'static str>> {
+        let mut flows = Vec::new();
+        if !self.secrets.registration_tokens.is_empty() {
+            flows.push(vec!["m.login.registration_token"]);
+        }
+        if self.config.registration.open {
+            flows.push(vec!["m.login.dummy"]);
+        }
+        flows
+    }
+}
+
+impl fmt::Debug for Tenant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tenant").field("name", &self.name).field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+/// Checks a configuration and reads the secret files it names.
+pub(crate) fn check(config: &TenantConfig) -> Result<(OwnedServerName, Secrets), TenantError> {
+    let tenant = config.server_name.as_str();
+    let name = OwnedServerName::try_from(tenant).map_err(|_| {
+        TenantError::config(tenant, "server_name", "not a server name (a DNS name or an address, with or without a port)")
+    })?;
+    if tenant.len() > 230 {
+        return Err(TenantError::config(tenant, "server_name", "longer than 230 bytes: user ids would have no room"));
+    }
+    check_urls(config)?;
+    if !ROOM_VERSIONS.contains(&config.default_room_version.as_str()) {
+        let problem = format!("room version {:?} is not one of {}", config.default_room_version, ROOM_VERSIONS.join(", "));
+        return Err(TenantError::config(tenant, "default_room_version", problem));
+    }
+    for (option, limit) in config.rate_limits.all() {
+        if !(limit.per_second.is_finite() && limit.per_second > 0.0 && limit.burst > 0) {
+            let problem = "per_second must be above 0 and burst at least 1 (rate_limits.enabled = false switches limits off)";
+            return Err(TenantError::config(tenant, format!("rate_limits.{option}"), problem));
+        }
+    }
+    Ok((name, read_secrets(config)?))
+}
+
+fn check_urls(config: &TenantConfig) -> Result<(), TenantError> {
+    let tenant = config.server_name.as_str();
+    if let Some(url) = &config.base_url
+        && !(url.starts_with("https://") || url.starts_with("http://"))
+    {
+        return Err(TenantError::config(tenant, "base_url", "must begin with https:// (or http:// in tests)"));
+    }
+    if let Some(server) = &config.federation_server
+        && ServerName::parse(server).is_err()
+    {
+        return Err(TenantError::config(tenant, "federation_server", "must be a server name, for example matrix.example.org:443"));
+    }
+    if let Some(support) = &config.support {
+        if support.contacts.is_empty() && support.support_page.is_none() {
+            return Err(TenantError::config(tenant, "support", "name at least one contact or the support_page"));
+        }
+        for (n, contact) in support.contacts.iter().enumerate() {
+            if contact.matrix_id.is_none() && contact.email_address.is_none() {
+                let problem = "name the matrix_id or the email_address";
+                return Err(TenantError::config(tenant, format!("support.contacts[{n}]"), problem));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn read_secrets(config: &TenantConfig) -> Result<Secrets, TenantError> {
+    let tenant = config.server_name.as_str();
+    let signing_key = match &config.signing_key_file {
+        None => None,
+        Some(path) => {
+            let content = read_secret(tenant, "signing_key_file", path)?;
+            Some(key_file::parse(&content).map_err(|problem| bad_secret(tenant, "signing_key_file", path, problem))?)
+        }
+    };
+    let registration_shared_secret = match &config.registration.shared_secret_file {
+        None => None,
+        Some(path) => Some(read_word(tenant, "registration.shared_secret_file", path)?),
+    };
+    let mut registration_tokens = HashMap::new();
+    for (n, token) in config.registration.tokens.iter().enumerate() {
+        let option = format!("registration.tokens[{n}]");
+        let (text, allows) = read_token(tenant, &option, token)?;
+        if registration_tokens.insert(text, allows).is_some() {
+            return Err(TenantError::config(tenant, option, "the same token is there twice"));
+        }
+    }
+    Ok(Secrets { signing_key, registration_tokens, registration_shared_secret })
+}
+
+fn read_token(tenant: &str, option: &str, config: &RegistrationTokenConfig) -> Result<(String, RegistrationToken), TenantError> {
+    let text = match (&config.token, &config.token_file) {
+        (Some(token), None) => token.clone(),
+        (None, Some(path)) => read_word(tenant, &format!("{option}.token_file"), path)?.to_string(),
+        _ => return Err(TenantError::config(tenant, option, "set exactly one of token and token_file")),
+    };
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'-');
+    if text.is_empty() || text.len() > 64 || !text.bytes().all(fits) {
+        return Err(TenantError::config(tenant, option, "a token has 1 to 64 characters of A-Z a-z 0-9 . _ ~ -"));
+    }
+    let expires = config.expires.map(|millis| TimestampMicros(millis.saturating_mul(1000)));
+    Ok((text, RegistrationToken { uses_allowed: config.uses_allowed, expires }))
+}
+
+fn read_secret(tenant: &str, option: &str, path: &Path) -> Result<Zeroizing<String>, TenantError> {
+    std::fs::read_to_string(path).map(Zeroizing::new).map_err(|source| TenantError::SecretFile {
+        tenant: tenant.to_owned(),
+        option: option.to_owned(),
+        path: path.to_owned(),
+        source,
+    })
+}
+
+/// A secret on one line, without the white space around it.
+fn read_word(tenant: &str, option: &str, path: &PathBuf) -> Result<Zeroizing<String>, TenantError> {
+    let content = read_secret(tenant, option, path)?;
+    let word = content.trim();
+    if word.is_empty() {
+        return Err(bad_secret(tenant, option, path, "the file is empty"));
+    }
+    Ok(Zeroizing::new(word.to_owned()))
+}
+
+fn bad_secret(tenant: &str, option: &str, path: &Path, problem: impl Into<String>) -> TenantError {
+    TenantError::SecretContent {
+        tenant: tenant.to_owned(),
+        option: option.to_owned(),
+        path: path.to_owned(),
+        problem: problem.into(),
+    }
+}
+
+fn old_key(config: &OldVerifyKeyConfig) -> Result<OldVerifyKey, String> {
+    if config.key_id.strip_prefix("ed25519:").is_none_or(str::is_empty) {
+        return Err("key_id must look like ed25519:a_1".to_owned());
+    }
+    let public = STANDARD_NO_PAD
+        .decode(config.public_key.trim_end_matches('='))
+        .ok()
+        .and_then(|bytes| bytes.try_into().ok())
+        .ok_or_else(|| "public_key must be 32 bytes in base64".to_owned())?;
+    Ok(OldVerifyKey { id: config.key_id.clone(), public, expired: TimestampMicros(config.expired_ts.saturating_mul(1000)) })
+}
