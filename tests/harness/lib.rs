@@ -1,1 +1,6 @@
 //! Starts installations of Banyan and talks to them.
+
+pub mod certificate;
+pub mod client;
+
+pub use client::{ClientError, Homeserver, Session};

@@ -1,0 +1,67 @@
+//! Accounts and rooms to load a homeserver with.
+
+use futures::{StreamExt, TryStreamExt, stream};
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::connection::{Connection, RequestError};
+
+/// Where a homeserver answers.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    /// `host:port` of the client-server API.
+    pub(crate) address: String,
+    /// Host header: the server name.
+    pub(crate) host: String,
+}
+
+/// A logged-in device.
+#[derive(Clone, Debug)]
+pub(crate) struct Person {
+    pub(crate) server: Server,
+    pub(crate) token: String,
+}
+
+impl Person {
+    pub(crate) async fn register(server: &Server, localpart: &str) -> Result<Self, RequestError> {
+        let body = json!({ "username": localpart, "password": "correct horse battery", "auth": { "type": "m.login.dummy" } });
+        let mut connection = Connection::new(&server.address, &server.host, "");
+        let answer = connection.json(Method::POST, "/_matrix/client/v3/register", Some(&body)).await?;
+        Ok(Self { server: server.clone(), token: text(&answer, "access_token") })
+    }
+
+    /// Registers `count` people, a few at a time.
+    pub(crate) async fn register_many(server: &Server, prefix: &str, count: usize) -> Result<Vec<Self>, RequestError> {
+        let names = (0..count).map(|n| format!("{prefix}{n}"));
+        stream::iter(names).map(|name| async move { Self::register(server, &name).await }).buffered(4).try_collect().await
+    }
+
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::new(&self.server.address, &self.server.host, &self.token)
+    }
+
+    pub(crate) async fn create_room(&self, connection: &mut Connection, body: &Value) -> Result<String, RequestError> {
+        Ok(text(&connection.json(Method::POST, "/_matrix/client/v3/createRoom", Some(body)).await?, "room_id"))
+    }
+
+    pub(crate) async fn join(&self, connection: &mut Connection, room: &str) -> Result<(), RequestError> {
+        connection.raw(Method::POST, &format!("/_matrix/client/v3/rooms/{room}/join"), Some(&json!({}))).await.map(|_| ())
+    }
+}
+
+/// Sends one text message.
+pub(crate) async fn send(connection: &mut Connection, room: &str, txn: &str) -> Result<(), RequestError> {
+    let path = format!("/_matrix/client/v3/rooms/{room}/send/m.room.message/{txn}");
+    let body = json!({ "msgtype": "m.text", "body": "The quick brown fox jumps over the lazy dog, and then some more of it." });
+    connection.raw(Method::PUT, &path, Some(&body)).await.map(|_| ())
+}
+
+/// Syncs; gives the answer. `since` empty: initial.
+pub(crate) async fn sync(connection: &mut Connection, since: &str, timeout_ms: u64) -> Result<Value, RequestError> {
+    let since = if since.is_empty() { String::new() } else { format!("&since={since}") };
+    connection.json(Method::GET, &format!("/_matrix/client/v3/sync?timeout={timeout_ms}{since}"), None).await
+}
+
+pub(crate) fn text(value: &Value, field: &str) -> String {
+    value[field].as_str().unwrap_or_default().to_owned()
+}
