@@ -13,7 +13,7 @@ pub const MAX_BATCH: usize = 4 << 20;
 /// Most changes in a [`WriteBatch`].
 pub const MAX_BATCH_WRITES: usize = 10_000;
 /// Largest partition key or clustering key, bytes over all its parts.
-pub const MAX_KEY: usize = 16 << 10;
+pub const MAX_KEY: usize = 8 << 10;
 /// Most rows that one read may ask for.
 pub const MAX_READ: usize = 10_000;
 /// Sequences per bucket of a shard log.

@@ -22,3 +22,18 @@ pub enum StoreError {
     #[error("{0}")]
     Setup(String),
 }
+
+impl StoreError {
+    /// The kind of error, for metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::Unknown(_) => "unknown",
+            Self::Refused(_) => "refused",
+            Self::Corrupt(_) => "corrupt",
+            Self::DiskFull(_) => "disk_full",
+            Self::Setup(_) => "setup",
+        }
+    }
+}

@@ -12,9 +12,12 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{
     faults::{Faults, WriteFault},
-    state::{Before, Change, Conditional, Outcome, State},
+    state::{Before, Change, State},
 };
-use crate::{Key, StoreError, WriteBatch};
+use crate::{
+    Key, StoreError, WriteBatch,
+    conditional::{Conditional, HeadWrite, Outcome, OwnerWrite, ValueWrite},
+};
 
 /// Which write a fault set by hand waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -238,14 +241,10 @@ impl Engine {
 impl Change {
     fn is_at(&self, target: Target) -> bool {
         match (self, target) {
-            (Self::Conditional(Conditional::Append(log, _)), Target::Append(other))
-            | (Self::Conditional(Conditional::CreateOwner(log, _) | Conditional::ReplaceOwner(log, ..)), Target::Owner(other))
-            | (Self::Conditional(Conditional::CreateHead(log, ..) | Conditional::RaiseHead(log, ..)), Target::Head(other)) => {
-                *log == other
-            }
-            (Self::Conditional(Conditional::Insert(row, ..) | Conditional::Replace(row, ..)), Target::Table(name)) => {
-                row.table == name
-            }
+            (Self::Conditional(Conditional::Head(log, _, HeadWrite::Append(_))), Target::Append(wanted))
+            | (Self::Conditional(Conditional::Head(log, _, HeadWrite::Create(_) | HeadWrite::Raise(..))), Target::Head(wanted))
+            | (Self::Conditional(Conditional::Owner(log, _)), Target::Owner(wanted)) => *log == wanted,
+            (Self::Conditional(Conditional::Value(row, _)), Target::Table(name)) => row.table == name,
             (Self::Derived(batch), Target::Table(name)) => batch.table.name == name,
             _ => false,
         }
@@ -255,17 +254,19 @@ impl Change {
 impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Conditional(Conditional::CreateOwner(log, _)) => write!(f, "create owner of {log}"),
-            Self::Conditional(Conditional::ReplaceOwner(log, epoch, _)) => write!(f, "replace owner of {log} at epoch {epoch}"),
-            Self::Conditional(Conditional::CreateHead(log, bucket, _)) => write!(f, "create head {bucket} of {log}"),
-            Self::Conditional(Conditional::RaiseHead(log, bucket, epoch, _)) => {
+            Self::Conditional(Conditional::Owner(log, OwnerWrite::Create(_))) => write!(f, "create the owner of {log}"),
+            Self::Conditional(Conditional::Owner(log, OwnerWrite::Replace(epoch, _))) => {
+                write!(f, "replace the owner of {log} at epoch {epoch}")
+            }
+            Self::Conditional(Conditional::Head(log, bucket, HeadWrite::Create(_))) => write!(f, "create head {bucket} of {log}"),
+            Self::Conditional(Conditional::Head(log, bucket, HeadWrite::Raise(epoch, _))) => {
                 write!(f, "raise head {bucket} of {log} to epoch {epoch}")
             }
-            Self::Conditional(Conditional::Append(log, batch)) => {
+            Self::Conditional(Conditional::Head(log, _, HeadWrite::Append(batch))) => {
                 write!(f, "append {} entries to {log} at {}", batch.rows.len(), batch.next_seq)
             }
-            Self::Conditional(Conditional::Insert(row, ..)) => write!(f, "insert into {}", row.table),
-            Self::Conditional(Conditional::Replace(row, ..)) => write!(f, "replace in {}", row.table),
+            Self::Conditional(Conditional::Value(row, ValueWrite::Insert(..))) => write!(f, "insert into {}", row.table),
+            Self::Conditional(Conditional::Value(row, ValueWrite::Replace { .. })) => write!(f, "replace in {}", row.table),
             Self::Derived(batch) => write!(f, "write to {}", batch.table.name),
             Self::DropBucket(log, bucket) => write!(f, "drop bucket {bucket} of {log}"),
         }

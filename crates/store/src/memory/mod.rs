@@ -19,11 +19,12 @@ pub use self::{
     engine::Target,
     faults::{Faults, WriteFault},
 };
-use self::{
-    engine::Engine,
-    state::{Change, Outcome},
+use self::{engine::Engine, state::Change};
+use crate::{
+    StoreError, Table,
+    check::Tables,
+    conditional::{Conditional, Outcome},
 };
-use crate::{StoreError, Table, check::Tables};
 
 /// The store. What it holds ends with the last clone of it and its control.
 #[derive(Clone)]
@@ -112,7 +113,12 @@ impl MemoryStore {
         }
     }
 
-    async fn write(&self, change: Change) -> Result<Option<Outcome>, StoreError> {
+    async fn perform(&self, change: Change) -> Result<Option<Outcome>, StoreError> {
         self.change(|engine, now| engine.write(change, now)).await
+    }
+
+    async fn conditional(&self, write: Conditional) -> Result<Outcome, StoreError> {
+        let outcome = self.perform(Change::Conditional(write)).await?;
+        outcome.ok_or_else(|| StoreError::Corrupt("a conditional write answered nothing".to_owned()))
     }
 }

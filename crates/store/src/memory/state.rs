@@ -1,35 +1,14 @@
 //! What the memory store holds, and how a write changes it. No faults here.
 
-use std::{
-    collections::{BTreeMap, btree_map},
-    ops::Bound as OpsBound,
+use std::{collections::BTreeMap, ops::Bound as OpsBound};
+
+use banyan_core::{LogId, LogSeq, TimestampMicros};
+
+use crate::{
+    Bound, Cas, Head, Key, LogRow, OwnerRow, Page, Range, Row, Table, WriteBatch,
+    cell::{Cell, cells},
+    conditional::{Conditional, HeadWrite, Outcome, OwnerWrite, RowId, ValueWrite},
 };
-
-use banyan_core::{Epoch, LogId, LogSeq, TimestampMicros};
-use bytes::Bytes;
-
-use crate::{Append, Bound, Cas, Head, Key, LogRow, OwnerRow, Page, Range, Row, Table, Write, WriteBatch, check::ttl_seconds};
-
-/// A row, or the mark of a deleted one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cell {
-    /// `None`: deleted.
-    value: Option<Bytes>,
-    written: TimestampMicros,
-    expires: Option<TimestampMicros>,
-}
-
-impl Cell {
-    fn live(&self, now: TimestampMicros) -> Option<&Bytes> {
-        self.value.as_ref().filter(|_| self.expires.is_none_or(|expires| now < expires))
-    }
-
-    /// Last writer wins; on a tie a delete, else the larger value, as in CQL.
-    fn beats(&self, other: &Self) -> bool {
-        let rank = |cell: &Self| (cell.written, cell.value.is_none(), cell.value.clone());
-        rank(self) > rank(other)
-    }
-}
 
 type Rows = BTreeMap<Key, Cell>;
 
@@ -38,34 +17,6 @@ type Rows = BTreeMap<Key, Cell>;
 struct Bucket {
     head: Option<Head>,
     rows: BTreeMap<LogSeq, LogRow>,
-}
-
-/// A conditional write, kept whole so that it can happen late or twice.
-#[derive(Clone, Debug)]
-pub(super) enum Conditional {
-    CreateOwner(LogId, OwnerRow),
-    ReplaceOwner(LogId, Epoch, OwnerRow),
-    CreateHead(LogId, u64, Head),
-    RaiseHead(LogId, u64, Epoch, String),
-    Append(LogId, Append),
-    Insert(RowId, Bytes, Option<TimestampMicros>),
-    Replace(RowId, Bytes, Option<Bytes>, Option<TimestampMicros>),
-}
-
-/// A row of a conditional table.
-#[derive(Clone, Debug)]
-pub(super) struct RowId {
-    pub(super) table: &'static str,
-    pub(super) partition: Key,
-    pub(super) clustering: Key,
-}
-
-/// What a conditional write answers, by what it wrote.
-#[derive(Clone, Debug)]
-pub(super) enum Outcome {
-    Owner(Cas<OwnerRow>),
-    Head(Cas<Head>),
-    Value(Cas<Bytes>),
 }
 
 /// A write of any kind.
@@ -161,90 +112,51 @@ impl State {
 
     fn apply_derived(&mut self, batch: &WriteBatch, now: TimestampMicros) -> Before {
         let rows = self.tables.entry(batch.table.name).or_default().entry(batch.partition.clone()).or_default();
-        let mut cells = Vec::new();
-        for (key, cell) in last_writes(batch, now) {
-            let old = rows.get(&key);
+        let mut changed = Vec::new();
+        for (key, cell) in cells(batch, now) {
+            let old = rows.get(key);
             if old.is_none_or(|old| cell.beats(old)) {
-                cells.push((key.clone(), old.cloned()));
-                rows.insert(key, cell);
+                changed.push((key.clone(), old.cloned()));
+                rows.insert(key.clone(), cell);
             }
         }
-        Before::Cells { table: batch.table.name, partition: batch.partition.clone(), cells, conditional: false }
+        Before::Cells { table: batch.table.name, partition: batch.partition.clone(), cells: changed, conditional: false }
     }
 
     fn apply_conditional(&mut self, write: &Conditional, now: TimestampMicros) -> (Outcome, Option<Before>) {
         match write {
-            Conditional::CreateOwner(log, row) => self.set_owner(*log, row, |old| old.is_none()),
-            Conditional::ReplaceOwner(log, expected, row) => {
-                self.set_owner(*log, row, |old| old.is_some_and(|old| old.epoch == *expected))
-            }
-            Conditional::CreateHead(log, bucket, head) => {
-                self.set_head(*log, *bucket, &[], |old| if old.is_none() { Some(head.clone()) } else { None })
-            }
-            Conditional::RaiseHead(log, bucket, epoch, owner) => self.set_head(*log, *bucket, &[], |old| {
-                old.filter(|old| old.epoch < *epoch).map(|old| Head { epoch: *epoch, owner: owner.clone(), ..old.clone() })
-            }),
-            Conditional::Append(log, batch) => self.set_head(*log, batch.bucket, &batch.rows, |old| {
-                let next_seq = batch.next_seq.plus(batch.rows.len() as u64);
-                old.filter(|old| old.epoch == batch.epoch && old.next_seq == batch.next_seq).map(|old| Head {
-                    next_seq,
-                    batch_id: batch.batch_id,
-                    ..old.clone()
-                })
-            }),
-            Conditional::Insert(row, value, expires) => {
-                self.set_value(row, now, |old| if old.is_none() { Some((Some(value.clone()), *expires)) } else { None })
-            }
-            Conditional::Replace(row, expected, value, expires) => {
-                self.set_value(row, now, |old| if old == Some(expected) { Some((value.clone(), *expires)) } else { None })
-            }
+            Conditional::Owner(log, write) => self.write_owner(*log, write),
+            Conditional::Head(log, bucket, write) => self.write_head(*log, *bucket, write),
+            Conditional::Value(row, write) => self.write_value(row, write, now),
         }
     }
 
-    fn set_owner(
-        &mut self,
-        log: LogId,
-        row: &OwnerRow,
-        condition: impl Fn(Option<&OwnerRow>) -> bool,
-    ) -> (Outcome, Option<Before>) {
+    fn write_owner(&mut self, log: LogId, write: &OwnerWrite) -> (Outcome, Option<Before>) {
         let old = self.owners.get(&log).cloned();
-        if !condition(old.as_ref()) {
+        let Some(row) = write.decide(old.as_ref()) else {
             return (Outcome::Owner(Cas::Refused(old)), None);
-        }
-        self.owners.insert(log, row.clone());
+        };
+        self.owners.insert(log, row);
         (Outcome::Owner(Cas::Applied), Some(Before::Owner(log, old)))
     }
 
-    fn set_head(
-        &mut self,
-        log: LogId,
-        bucket: u64,
-        rows: &[LogRow],
-        new: impl Fn(Option<&Head>) -> Option<Head>,
-    ) -> (Outcome, Option<Before>) {
-        let stored = match self.buckets.entry((log, bucket)) {
-            btree_map::Entry::Vacant(entry) => entry.insert(Bucket::default()),
-            btree_map::Entry::Occupied(entry) => entry.into_mut(),
-        };
-        let Some(head) = new(stored.head.as_ref()) else {
+    fn write_head(&mut self, log: LogId, bucket: u64, write: &HeadWrite) -> (Outcome, Option<Before>) {
+        let stored = self.buckets.entry((log, bucket)).or_default();
+        let Some(head) = write.decide(stored.head.as_ref()) else {
             return (Outcome::Head(Cas::Refused(stored.head.clone())), None);
         };
         let old = stored.head.replace(head);
+        let rows = if let HeadWrite::Append(batch) = write { batch.rows.as_slice() } else { &[] };
         stored.rows.extend(rows.iter().map(|row| (row.seq, row.clone())));
         let appended = rows.iter().map(|row| row.seq).collect();
         (Outcome::Head(Cas::Applied), Some(Before::Head { log, bucket, head: old, appended }))
     }
 
-    fn set_value(
-        &mut self,
-        row: &RowId,
-        now: TimestampMicros,
-        new: impl Fn(Option<&Bytes>) -> Option<(Option<Bytes>, Option<TimestampMicros>)>,
-    ) -> (Outcome, Option<Before>) {
+    fn write_value(&mut self, row: &RowId, write: &ValueWrite, now: TimestampMicros) -> (Outcome, Option<Before>) {
         let rows = self.tables.entry(row.table).or_default().entry(row.partition.clone()).or_default();
         let old = rows.get(&row.clustering).cloned();
         let current = old.as_ref().and_then(|cell| cell.live(now));
-        let Some((value, expires)) = new(current) else {
+        let Some((value, expires)) = write.decide(current) else {
             return (Outcome::Value(Cas::Refused(current.cloned())), None);
         };
         rows.insert(row.clustering.clone(), Cell { value, written: TimestampMicros(0), expires });
@@ -276,28 +188,6 @@ impl State {
             }
         }
     }
-}
-
-/// A batch's cells; of several writes to one row the last.
-fn last_writes(batch: &WriteBatch, now: TimestampMicros) -> BTreeMap<Key, Cell> {
-    let mut cells = BTreeMap::new();
-    for write in &batch.writes {
-        let (key, cell) = match write {
-            Write::Put { clustering, value, ttl } => {
-                let expires = ttl.map(|ttl| expiry(now, ttl));
-                let written = TimestampMicros(batch.at.0.saturating_add(1));
-                (clustering, Cell { value: Some(value.clone()), written, expires })
-            }
-            Write::Delete { clustering } => (clustering, Cell { value: None, written: batch.at, expires: None }),
-        };
-        cells.insert(key.clone(), cell);
-    }
-    cells
-}
-
-/// When a row written now with this time to live ends.
-pub(super) fn expiry(now: TimestampMicros, ttl: std::time::Duration) -> TimestampMicros {
-    TimestampMicros(now.0 + i64::from(ttl_seconds(ttl)) * 1_000_000)
 }
 
 fn within(key: &Key, from: &Bound, to: &Bound) -> bool {

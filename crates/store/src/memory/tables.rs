@@ -6,20 +6,14 @@ use async_trait::async_trait;
 use banyan_core::TimestampMicros;
 use bytes::Bytes;
 
-use super::{
-    MemoryStore,
-    state::{Change, Conditional, Outcome, RowId, expiry},
+use super::{MemoryStore, state::Change};
+use crate::{
+    Cas, Key, Page, Range, Row, StoreError, Table, TableStore, WriteBatch,
+    cell::expiry,
+    conditional::{Conditional, RowId, ValueWrite},
 };
-use crate::{Cas, Key, Page, Range, Row, StoreError, Table, TableStore, WriteBatch};
 
 impl MemoryStore {
-    async fn value_cas(&self, write: Conditional) -> Result<Cas<Bytes>, StoreError> {
-        match self.write(Change::Conditional(write)).await? {
-            Some(Outcome::Value(outcome)) => Ok(outcome),
-            other => Err(StoreError::Corrupt(format!("a write of a row answered {other:?}"))),
-        }
-    }
-
     fn expires(&self, ttl: Option<Duration>) -> Option<TimestampMicros> {
         ttl.map(|ttl| expiry(self.0.clock.now(), ttl))
     }
@@ -51,7 +45,7 @@ impl TableStore for MemoryStore {
 
     async fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
         self.0.tables.check_batch(&batch)?;
-        MemoryStore::write(self, Change::Derived(batch)).await.map(drop)
+        self.perform(Change::Derived(batch)).await.map(drop)
     }
 
     async fn write_all(&self, batches: Vec<WriteBatch>) -> Result<(), StoreError> {
@@ -69,7 +63,8 @@ impl TableStore for MemoryStore {
     ) -> Result<Cas<Bytes>, StoreError> {
         self.0.tables.check_conditional(table, partition, clustering)?;
         self.0.tables.check_conditional_value(table, &value, ttl)?;
-        self.value_cas(Conditional::Insert(row_id(table, partition, clustering), value, self.expires(ttl))).await
+        let write = ValueWrite::Insert(value, self.expires(ttl));
+        self.conditional(Conditional::Value(row_id(table, partition, clustering), write)).await?.value()
     }
 
     async fn replace(
@@ -83,8 +78,8 @@ impl TableStore for MemoryStore {
     ) -> Result<Cas<Bytes>, StoreError> {
         self.0.tables.check_conditional(table, partition, clustering)?;
         value.iter().try_for_each(|value| self.0.tables.check_conditional_value(table, value, ttl))?;
-        let row = row_id(table, partition, clustering);
-        self.value_cas(Conditional::Replace(row, expected, value, self.expires(ttl))).await
+        let write = ValueWrite::Replace { expected, value, expires: self.expires(ttl) };
+        self.conditional(Conditional::Value(row_id(table, partition, clustering), write)).await?.value()
     }
 
     async fn get_serial(&self, table: &'static Table, partition: &Key, clustering: &Key) -> Result<Option<Bytes>, StoreError> {
