@@ -1,1 +1,22 @@
-//! banyan-users.
+//! Users: their tables, how log entries become rows, the read side that every role may use, and what proves who somebody is
+//! (passwords, access tokens, user-interactive authentication). Writes nothing that a user shard's log decides: that is the userserver.
+
+mod apply;
+mod error;
+pub mod password;
+pub mod push_rules;
+mod reader;
+pub mod shared_secret;
+mod tables;
+pub mod token;
+pub mod uia;
+pub mod user_id;
+
+pub use apply::UserApplier;
+pub use error::ReadError;
+pub use password::{PasswordConfig, Passwords};
+pub use reader::{AccountData, UserReader};
+pub use shared_secret::SharedSecretRegistration;
+pub use tables::TABLES;
+pub use token::{AccessToken, TokenHash};
+pub use uia::{Operation, UiaSession, UiaSessions};

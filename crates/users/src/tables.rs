@@ -1,0 +1,26 @@
+//! The tables, one per file.
+
+mod access_token;
+mod account;
+mod account_data;
+mod device;
+mod filter;
+mod profile;
+mod registration_nonce;
+mod registration_token;
+mod uia_session;
+
+pub(crate) use access_token::ACCESS_TOKEN;
+pub(crate) use account::ACCOUNT;
+pub(crate) use account_data::ACCOUNT_DATA;
+use banyan_store::Table;
+pub(crate) use device::DEVICE;
+pub(crate) use filter::FILTER;
+pub(crate) use profile::PROFILE;
+pub(crate) use registration_nonce::REGISTRATION_NONCE;
+pub(crate) use registration_token::REGISTRATION_TOKEN;
+pub(crate) use uia_session::UIA_SESSION;
+
+/// Every table of this crate, for the schema.
+pub static TABLES: &[&Table] =
+    &[&ACCESS_TOKEN, &ACCOUNT, &ACCOUNT_DATA, &DEVICE, &FILTER, &PROFILE, &REGISTRATION_NONCE, &REGISTRATION_TOKEN, &UIA_SESSION];
