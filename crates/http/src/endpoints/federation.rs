@@ -1,0 +1,43 @@
+//! The server-server API.
+
+use super::{Endpoint, get, post, put};
+
+/// Every endpoint, in the order of the specification's paths. `by` names the file under `services/federation-api/src/http`.
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    get("/.well-known/matrix/server", "getWellKnown").public().by("well_known.rs"),
+    put("/_matrix/federation/v1/3pid/onbind", "onBindThirdPartyIdentifier").public(),
+    get("/_matrix/federation/v1/backfill/{roomId}", "backfillRoom").signed(),
+    get("/_matrix/federation/v1/event/{eventId}", "getEvent").signed(),
+    get("/_matrix/federation/v1/event_auth/{roomId}/{eventId}", "getEventAuth").signed(),
+    put("/_matrix/federation/v1/exchange_third_party_invite/{roomId}", "exchangeThirdPartyInvite").signed(),
+    post("/_matrix/federation/v1/get_missing_events/{roomId}", "getMissingPreviousEvents").signed(),
+    get("/_matrix/federation/v1/hierarchy/{roomId}", "getSpaceHierarchy").signed(),
+    put("/_matrix/federation/v1/invite/{roomId}/{eventId}", "sendInviteV1").signed(),
+    get("/_matrix/federation/v1/make_join/{roomId}/{userId}", "makeJoin").signed(),
+    get("/_matrix/federation/v1/make_knock/{roomId}/{userId}", "makeKnock").signed(),
+    get("/_matrix/federation/v1/make_leave/{roomId}/{userId}", "makeLeave").signed(),
+    get("/_matrix/federation/v1/media/download/{mediaId}", "getContent").signed().limited(),
+    get("/_matrix/federation/v1/media/thumbnail/{mediaId}", "getContentThumbnail").signed().limited(),
+    get("/_matrix/federation/v1/openid/userinfo", "exchangeOpenIdToken").public(),
+    get("/_matrix/federation/v1/publicRooms", "getPublicRooms").signed(),
+    post("/_matrix/federation/v1/publicRooms", "queryPublicRooms").signed(),
+    get("/_matrix/federation/v1/query/directory", "queryRoomDirectory").signed(),
+    get("/_matrix/federation/v1/query/profile", "queryProfile").signed(),
+    get("/_matrix/federation/v1/query/{queryType}", "queryInfo").signed(),
+    put("/_matrix/federation/v1/send/{txnId}", "sendTransaction").signed(),
+    put("/_matrix/federation/v1/send_knock/{roomId}/{eventId}", "sendKnock").signed(),
+    get("/_matrix/federation/v1/state/{roomId}", "getRoomState").signed(),
+    get("/_matrix/federation/v1/state_ids/{roomId}", "getRoomStateIds").signed(),
+    get("/_matrix/federation/v1/timestamp_to_event/{roomId}", "getEventByTimestamp").signed(),
+    get("/_matrix/federation/v1/user/devices/{userId}", "getUserDevices").signed(),
+    post("/_matrix/federation/v1/user/keys/claim", "claimUserEncryptionKeys").signed(),
+    post("/_matrix/federation/v1/user/keys/query", "queryUserEncryptionKeys").signed(),
+    get("/_matrix/federation/v1/version", "getVersion").public().by("version.rs"),
+    put("/_matrix/federation/v2/invite/{roomId}/{eventId}", "sendInviteV2").signed(),
+    put("/_matrix/federation/v2/send_join/{roomId}/{eventId}", "sendJoinV2").signed(),
+    put("/_matrix/federation/v2/send_leave/{roomId}/{eventId}", "sendLeaveV2").signed(),
+    post("/_matrix/key/v2/query", "bulkPerspectivesKeyQuery").public(),
+    get("/_matrix/key/v2/query/{serverName}", "perspectivesKeyQuery").public(),
+    get("/_matrix/key/v2/server", "getServerKey").public().by("key.rs"),
+    post("/_matrix/policy/v1/sign", "askPolicyServerToSign").signed().limited(),
+];
