@@ -9,7 +9,8 @@ use std::{
 };
 
 use futures::future::BoxFuture;
-use http::{Request, Response};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use opentelemetry::{propagation::Injector, trace::TraceContextExt};
 use tonic::body::Body;
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
 
@@ -59,7 +60,8 @@ impl Service<Request<Body>> for Transport {
         }
     }
 
-    fn call(&mut self, request: Request<Body>) -> Self::Future {
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        inject_trace_context(request.headers_mut());
         match self {
             Self::Remote(channel) => {
                 let answer = channel.call(request);
@@ -69,6 +71,24 @@ impl Service<Request<Body>> for Transport {
                 let answer = service.call(request);
                 Box::pin(async move { answer.await.map_err(|never| match never {}) })
             }
+        }
+    }
+}
+
+/// Adds the W3C trace context of the current span, if there is one, so that the trace goes on at the other end.
+fn inject_trace_context(headers: &mut HeaderMap) {
+    let context = opentelemetry::Context::current();
+    if context.has_active_span() {
+        opentelemetry::global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut Headers(headers)));
+    }
+}
+
+struct Headers<'a>(&'a mut HeaderMap);
+
+impl Injector for Headers<'_> {
+    fn set(&mut self, key: &str, value: String) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(key), HeaderValue::try_from(value)) {
+            self.0.insert(name, value);
         }
     }
 }

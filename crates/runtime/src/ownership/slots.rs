@@ -1,0 +1,158 @@
+//! The state of each shard in this process. One lock, held for moments; what takes time happens while a slot is `Busy`.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use banyan_core::{Epoch, LogId};
+use banyan_log::OwnedLog;
+use parking_lot::Mutex;
+
+/// All slots.
+pub(super) struct Slots(Mutex<BTreeMap<LogId, Slot>>);
+
+struct Slot {
+    state: State,
+    /// `shard_owner` names this process, whatever the hash says.
+    named: bool,
+    /// Not to be looked at before.
+    next_look: Duration,
+    /// When it was last handed over, to or from here.
+    moved: Option<Duration>,
+    /// Since when it should be served here or there and is not known to be; `Some(0)` from the start.
+    unsettled: Option<Duration>,
+}
+
+enum State {
+    Foreign,
+    /// A task is claiming it or handing it over.
+    Busy,
+    Owned(OwnedLog),
+}
+
+impl Slots {
+    pub(super) fn new(logs: impl Iterator<Item = LogId>) -> Self {
+        let slot = || Slot {
+            state: State::Foreign,
+            named: false,
+            next_look: Duration::ZERO,
+            moved: None,
+            unsettled: Some(Duration::ZERO),
+        };
+        Self(Mutex::new(logs.map(|log| (log, slot())).collect()))
+    }
+
+    pub(super) fn owned(&self) -> Vec<LogId> {
+        let slots = self.0.lock();
+        slots.iter().filter(|(_, slot)| matches!(slot.state, State::Owned(_))).map(|(log, _)| *log).collect()
+    }
+
+    pub(super) fn get(&self, log: LogId) -> Option<OwnedLog> {
+        match &self.0.lock().get(&log)?.state {
+            State::Owned(owned) => Some(owned.clone()),
+            State::Foreign | State::Busy => None,
+        }
+    }
+
+    /// Whether any slot is busy or owned.
+    pub(super) fn any_left(&self) -> bool {
+        self.0.lock().values().any(|slot| !matches!(slot.state, State::Foreign))
+    }
+
+    /// Has a slot looked at soon, whether or not the hash says it belongs here.
+    pub(super) fn name(&self, log: LogId) {
+        if let Some(slot) = self.0.lock().get_mut(&log) {
+            slot.named = true;
+            slot.next_look = Duration::ZERO;
+        }
+    }
+
+    /// Has every slot looked at soon.
+    pub(super) fn look_now(&self) {
+        for slot in self.0.lock().values_mut() {
+            slot.next_look = Duration::ZERO;
+        }
+    }
+
+    /// The foreign slots that should be here and are due; they are busy from now on.
+    pub(super) fn begin_looks(&self, now: Duration, is_mine: impl Fn(LogId) -> bool) -> Vec<LogId> {
+        let mut slots = self.0.lock();
+        let due = slots
+            .iter_mut()
+            .filter(|(log, slot)| matches!(slot.state, State::Foreign) && slot.next_look <= now && (slot.named || is_mine(**log)));
+        due.map(|(log, slot)| {
+            slot.state = State::Busy;
+            *log
+        })
+        .collect()
+    }
+
+    /// A busy slot is owned now.
+    pub(super) fn own(&self, log: LogId, owned: OwnedLog) {
+        self.with(log, |slot| {
+            slot.state = State::Owned(owned);
+            slot.named = false;
+            slot.unsettled = None;
+        });
+    }
+
+    /// An owned slot becomes busy, if it is owned (in this epoch, if one is given).
+    pub(super) fn begin_leaving(&self, log: LogId, epoch: Option<Epoch>) -> Option<OwnedLog> {
+        let mut slots = self.0.lock();
+        let slot = slots.get_mut(&log)?;
+        match &slot.state {
+            State::Owned(owned) if epoch.is_none_or(|epoch| owned.epoch() == epoch) => {
+                let owned = owned.clone();
+                slot.state = State::Busy;
+                Some(owned)
+            }
+            _ => None,
+        }
+    }
+
+    /// A busy slot is another's, who serves it.
+    pub(super) fn settle_elsewhere(&self, log: LogId, next_look: Duration) {
+        self.with(log, |slot| {
+            slot.state = State::Foreign;
+            slot.named = false;
+            slot.next_look = next_look;
+            slot.unsettled = None;
+        });
+    }
+
+    /// A busy slot was handed over.
+    pub(super) fn hand_over(&self, log: LogId, now: Duration, next_look: Duration) {
+        self.settle_elsewhere(log, next_look);
+        self.with(log, |slot| slot.moved = Some(now));
+    }
+
+    /// A slot has just come here by a hand-over.
+    pub(super) fn moved(&self, log: LogId, now: Duration) {
+        self.with(log, |slot| slot.moved = Some(now));
+    }
+
+    /// A busy slot is nobody's as far as known.
+    pub(super) fn fail(&self, log: LogId, now: Duration, next_look: Duration) {
+        self.with(log, |slot| {
+            slot.state = State::Foreign;
+            slot.next_look = next_look;
+            slot.unsettled.get_or_insert(now);
+        });
+    }
+
+    pub(super) fn moved_within(&self, log: LogId, now: Duration, interval: Duration) -> bool {
+        let slots = self.0.lock();
+        slots.get(&log).and_then(|slot| slot.moved).is_some_and(|moved| now.saturating_sub(moved) < interval)
+    }
+
+    /// How many of the slots that should be here are served nowhere, and have been for `patience` (or from the start).
+    pub(super) fn unsettled(&self, now: Duration, patience: Duration, is_mine: impl Fn(LogId) -> bool) -> usize {
+        let late = |since: Duration| since.is_zero() || now.saturating_sub(since) >= patience;
+        let slots = self.0.lock();
+        slots.iter().filter(|(log, slot)| slot.unsettled.is_some_and(late) && is_mine(**log)).count()
+    }
+
+    fn with(&self, log: LogId, change: impl FnOnce(&mut Slot)) {
+        if let Some(slot) = self.0.lock().get_mut(&log) {
+            change(slot);
+        }
+    }
+}
