@@ -92,7 +92,14 @@ impl Bus for FaultyBus {
         let number = self.switches.subscriptions.fetch_add(1, Ordering::SeqCst);
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
         rng.set_stream(number);
-        let way = FaultyWay { inner: Some(inner), rng, switches: self.switches.clone(), held: BinaryHeap::new(), number: 0, latest: None };
+        let way = FaultyWay {
+            inner: Some(inner),
+            rng,
+            switches: self.switches.clone(),
+            held: BinaryHeap::new(),
+            number: 0,
+            latest: None,
+        };
         Ok(stream::unfold(way, |mut way| async move { way.next().await.map(|message| (message, way)) }).boxed())
     }
 
@@ -136,7 +143,8 @@ impl FaultyWay {
     fn take(&mut self, message: &Message) {
         let faults = *self.switches.faults.read();
         // Every message rolls all dice, so that one switch does not shift the others' sequence.
-        let [drop, repeat, delay, reorder] = [faults.drop, faults.repeat, faults.delay, faults.reorder].map(|p| self.rng.random::<f64>() < p);
+        let [drop, repeat, delay, reorder] =
+            [faults.drop, faults.repeat, faults.delay, faults.reorder].map(|p| self.rng.random::<f64>() < p);
         let lateness = [faults.max_delay.mul_f64(self.rng.random()), faults.max_delay.mul_f64(self.rng.random())];
         if drop || self.switches.lose_all.load(Ordering::SeqCst) || self.switches.cut_off.load(Ordering::SeqCst) {
             return;

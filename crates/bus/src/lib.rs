@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 
 pub use config::{BusConfig, BusKind, NatsConfig, open};
-pub use faulty::{FaultyBus, Faults};
+pub use faulty::{Faults, FaultyBus};
 pub use local::LocalBus;
 pub use nats::NatsBus;
 

@@ -12,7 +12,8 @@ pub(crate) fn check_message(message: &Message) -> Result<(), BusError> {
         return Err(BusError::Refused(format!("{} bytes are more than {MAX_PAYLOAD}", message.payload.len())));
     }
     let broken = |text: &str| text.contains(['\r', '\n']);
-    match message.headers.iter().find(|(name, value)| name.is_empty() || name.contains([':', ' ']) || broken(name) || broken(value)) {
+    match message.headers.iter().find(|(name, value)| name.is_empty() || name.contains([':', ' ']) || broken(name) || broken(value))
+    {
         Some((name, _)) => Err(BusError::Refused(format!("{name:?} is no header's name, or its value has line breaks"))),
         None => Ok(()),
     }
