@@ -1,1 +1,7 @@
-//! banyan-testkit.
+//! What tests of all crates share: real servers on loopback, and child processes that end with the test.
+
+mod cache;
+pub mod ports;
+pub mod process;
+
+pub use cache::cache_dir;
