@@ -263,7 +263,7 @@ fn check_definition(table: &Table) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn is_cql_name(name: &str) -> bool {
+pub(crate) fn is_cql_name(name: &str) -> bool {
     (1..=48).contains(&name.len())
         && name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')

@@ -4,6 +4,7 @@
 mod cell;
 pub mod check;
 mod conditional;
+pub mod cql;
 pub mod embedded;
 pub mod error;
 pub mod key;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Store, StoreError, Table,
+    cql::{CqlConfig, CqlStore},
     embedded::{EmbeddedConfig, EmbeddedStore},
     memory::MemoryStore,
     metered::Metered,
@@ -19,6 +20,8 @@ use crate::{
 pub enum StoreConfig {
     /// In a directory of this machine: for `banyan serve` with all roles in one process.
     Embedded(EmbeddedConfig),
+    /// In ScyllaDB or Apache Cassandra: for any number of processes.
+    Cql(CqlConfig),
     /// In memory: everything is gone when the process ends. For tests.
     Memory,
 }
@@ -44,6 +47,10 @@ pub async fn open(
             let open = move || EmbeddedStore::open(config, tables, opened, &*entropy);
             let store = tokio::task::spawn_blocking(open).await;
             let store = store.map_err(|error| StoreError::Setup(format!("opening the data directory broke off: {error}")))??;
+            Ok(Arc::new(Metered::new(store, clock)))
+        }
+        StoreConfig::Cql(config) => {
+            let store = CqlStore::connect(&config, tables, &*entropy).await?;
             Ok(Arc::new(Metered::new(store, clock)))
         }
     }

@@ -5,6 +5,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::{StoreError, check::is_cql_name};
+
 /// ScyllaDB or Apache Cassandra.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -35,14 +37,27 @@ impl CqlConfig {
     /// The defaults, with these contact points.
     #[must_use]
     pub fn new(contact_points: Vec<String>) -> Self {
-        Self {
-            contact_points,
-            keyspace: keyspace(),
-            replication: replication(),
-            datacenter: None,
-            user: None,
-            password_file: None,
+        Self { contact_points, keyspace: keyspace(), replication: replication(), datacenter: None, user: None, password_file: None }
+    }
+}
+
+impl CqlConfig {
+    /// Refuses what cannot work before anything is asked of the database.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        let setup = |what: &str| Err(StoreError::Setup(format!("the store's configuration: {what}")));
+        if self.contact_points.is_empty() {
+            return setup("contact_points names no node");
         }
+        if !is_cql_name(&self.keyspace) {
+            return setup("keyspace must be 1 to 48 of a-z, 0-9 and _, and begin with a letter");
+        }
+        if self.user.is_some() != self.password_file.is_some() {
+            return setup("user and password_file go together");
+        }
+        if !self.replication.contains_key("class") {
+            return setup("replication needs a class");
+        }
+        Ok(())
     }
 }
 
@@ -51,5 +66,7 @@ fn keyspace() -> String {
 }
 
 fn replication() -> BTreeMap<String, String> {
-    [("class", "NetworkTopologyStrategy"), ("replication_factor", "3")].map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+    [("class", "NetworkTopologyStrategy"), ("replication_factor", "3")]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into()
 }
