@@ -32,3 +32,6 @@ pub mod visibility;
 
 pub use place::RoomPlace;
 pub use read_error::ReadError;
+
+#[cfg(test)]
+mod testing;

@@ -70,7 +70,9 @@ impl ServerKey {
         &self.pair
     }
 
-    pub(crate) fn secret(&self) -> &[u8; 32] {
+    /// The secret itself, for signers that keep a key pair of their own.
+    #[must_use]
+    pub fn secret(&self) -> &[u8; 32] {
         &self.secret
     }
 }

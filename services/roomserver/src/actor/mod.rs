@@ -1,0 +1,16 @@
+//! Shards and the rooms they hold in memory. A room has one turn at a time: whoever has it sees the room as all turns before it left it,
+//! committed or not, and adds to the log in the same order.
+
+mod caller;
+mod commit;
+mod outcome;
+mod room;
+mod shard;
+mod turn;
+
+pub(crate) use self::{
+    caller::Caller,
+    outcome::{CommandKey, Outcome},
+    shard::Shard,
+    turn::Turn,
+};

@@ -1,0 +1,224 @@
+//! A turn of a room: look, build, authorise, propose.
+
+use std::sync::Arc;
+
+use banyan_core::{ServiceError, TimestampMicros};
+use banyan_proto::rooms::{RoomEntry, RoomHead, Transaction, room_entry::Kind};
+use banyan_rooms::{
+    auth::AuthState,
+    event_builder::{self, EventDraft, Position},
+    event_source::KnownEvent,
+    pdu::Pdu,
+    placement::{PlaceRequest, Placement},
+    power::Powers,
+    reader::RoomReader,
+    state::{State, StateKey, States},
+    version::RoomVersion,
+};
+use banyan_tenants::Tenants;
+use ruma::{EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, RoomId, ServerName, UInt, events::StateEventType};
+use tokio::sync::OwnedMutexGuard;
+
+use super::{
+    room::{Memory, RoomCell},
+    shard::Shard,
+};
+use crate::{content::server_acl, errors};
+
+/// A room while somebody has its turn. What is done to it counts when [`Turn::commit`] takes it over; a turn that is dropped before
+/// leaves no trace.
+pub(crate) struct Turn {
+    pub(super) shard: Arc<Shard>,
+    /// Keeps the room in memory while its entries are being committed.
+    pub(super) cell: Arc<RoomCell>,
+    pub(super) memory: OwnedMutexGuard<Memory>,
+    pub(super) head: Option<Arc<RoomHead>>,
+    pub(super) entries: Vec<RoomEntry>,
+    /// Events in the form they have after this turn.
+    pub(super) events: Vec<KnownEvent>,
+    pub(super) committed: bool,
+    pub(crate) now: TimestampMicros,
+}
+
+impl Turn {
+    /// Waits for the turn of a room and loads it.
+    pub(crate) async fn begin(shard: &Arc<Shard>, room_id: &RoomId) -> Result<Self, ServiceError> {
+        let cell = shard.cell(room_id);
+        let mut memory = cell.memory.clone().lock_owned().await;
+        shard.check()?;
+        memory.load(&shard.shared.reader, room_id).await?;
+        let head = memory.head.clone();
+        let now = shard.shared.clock.now();
+        Ok(Self { shard: shard.clone(), cell, memory, head, entries: Vec::new(), events: Vec::new(), committed: false, now })
+    }
+
+    /// The room.
+    pub(crate) fn room_id(&self) -> &RoomId {
+        &self.cell.room_id
+    }
+
+    /// Whether there is such a room.
+    pub(crate) fn exists(&self) -> bool {
+        self.head.is_some()
+    }
+
+    /// The room's head as it is within this turn.
+    pub(crate) fn head(&self) -> Result<&RoomHead, ServiceError> {
+        self.head.as_deref().ok_or_else(|| ServiceError::not_found("there is no such room"))
+    }
+
+    /// The room's version.
+    pub(crate) fn version(&self) -> Result<&'static RoomVersion, ServiceError> {
+        RoomVersion::get(&self.head()?.room_version).map_err(|error| ServiceError::internal(error.to_string()))
+    }
+
+    /// The room's current state.
+    pub(crate) fn state(&self) -> Result<State, ServiceError> {
+        let current = self.head()?.current.clone().unwrap_or_default();
+        State::from_proto(&current).map_err(errors::state)
+    }
+
+    /// Current state events, those that are set.
+    pub(crate) async fn state_events(&self, keys: &[StateKey]) -> Result<Vec<Pdu>, ServiceError> {
+        let placer = &self.shard.placer;
+        placer.state_events(self.room_id(), self.version()?, &self.state()?, keys).await.map_err(errors::place)
+    }
+
+    /// One current state event.
+    pub(crate) async fn state_event(
+        &self,
+        event_type: impl Into<StateEventType>,
+        state_key: &str,
+    ) -> Result<Option<Pdu>, ServiceError> {
+        Ok(self.state_events(&[StateKey::new(event_type, state_key)]).await?.pop())
+    }
+
+    /// A user's membership; `leave` if they never had one.
+    pub(crate) async fn membership(&self, user_id: &str) -> Result<String, ServiceError> {
+        let event = self.state_event(StateEventType::RoomMember, user_id).await?;
+        Ok(event.as_ref().and_then(Pdu::membership).unwrap_or("leave").to_owned())
+    }
+
+    /// The powers in the room.
+    pub(crate) async fn powers(&self) -> Result<Powers, ServiceError> {
+        self.shard.placer.powers(self.room_id(), self.version()?, &self.state()?).await.map_err(errors::place)
+    }
+
+    /// Refuses servers that the room's ACL shuts out; between tenants as between servers.
+    pub(crate) async fn check_server(&self, server: &ServerName) -> Result<(), ServiceError> {
+        let acl = self.state_event(StateEventType::RoomServerAcl, "").await?;
+        if server_acl::allows(acl.as_ref(), server) {
+            return Ok(());
+        }
+        Err(ServiceError::forbidden(format!("{server} is denied by the room's server ACL")))
+    }
+
+    /// Now, as events say it.
+    pub(crate) fn timestamp(&self) -> MilliSecondsSinceUnixEpoch {
+        let millis = u64::try_from(self.now.as_millis()).unwrap_or(0);
+        MilliSecondsSinceUnixEpoch(UInt::new_saturating(millis))
+    }
+
+    /// Makes an event at the end of the room, signed by its sender's server and by `co_signers`, and gives it its place.
+    pub(crate) async fn send(
+        &mut self,
+        draft: EventDraft,
+        transaction: Option<Transaction>,
+        co_signers: &[&ServerName],
+    ) -> Result<OwnedEventId, ServiceError> {
+        let event = self.build(draft, co_signers).await?;
+        let event_id = event.event_id().to_owned();
+        self.place(event, transaction).await?;
+        Ok(event_id)
+    }
+
+    /// Makes an event at the end of the room.
+    pub(crate) async fn build(&self, draft: EventDraft, co_signers: &[&ServerName]) -> Result<Pdu, ServiceError> {
+        let (version, head) = (self.version()?, self.head()?);
+        let keys = draft.required_keys(version).map_err(|error| errors::build(&error))?;
+        let state = AuthState::new(self.state_events(&keys).await?);
+        let extremities = event_ids(&head.extremities)?;
+        let position = Position { version, room_id: self.room_id(), extremities: &extremities, depth: head.depth };
+        let signers = &self.shard.shared.signers;
+        let sender = draft.sender.server_name().to_owned();
+        let mut event =
+            event_builder::build(draft, position, &state, signers.get(&sender)?).map_err(|error| errors::build(&error))?;
+        for server in co_signers.iter().filter(|server| ***server != *sender) {
+            event = signers.get(server)?.co_sign(&event).map_err(|error| ServiceError::internal(error.to_string()))?;
+        }
+        Ok(event)
+    }
+
+    /// Gives an event its place, at the end or as a fork.
+    pub(crate) async fn place(&mut self, event: Pdu, transaction: Option<Transaction>) -> Result<Placement, ServiceError> {
+        let request = PlaceRequest { transaction, ..PlaceRequest::new(event, self.now) };
+        let placement = self.shard.placer.place(self.head.as_deref(), request).await.map_err(errors::place)?;
+        self.entries.push(RoomEntry {
+            room_id: self.room_id().to_string(),
+            head: Some(placement.head.clone()),
+            current: placement.current.clone(),
+            state_nodes: placement.entry_nodes(),
+            kind: Some(Kind::Placed(placement.placed.clone())),
+        });
+        self.head = Some(Arc::new(placement.head.clone()));
+        self.keep(placement.event.clone());
+        Ok(placement)
+    }
+
+    /// An event as it is kept now.
+    pub(crate) async fn known(&self, event: &Pdu) -> Result<KnownEvent, ServiceError> {
+        let ids = [event.event_id().to_owned()];
+        let found = self.shard.placer.events().events(self.room_id(), self.version()?, &ids).await.map_err(errors::events)?;
+        found.into_iter().next().ok_or_else(|| ServiceError::internal("an event that was there is gone"))
+    }
+
+    /// The tables.
+    pub(crate) fn reader(&self) -> &RoomReader {
+        &self.shard.shared.reader
+    }
+
+    /// The state tries.
+    pub(crate) fn states(&self) -> &States {
+        self.shard.placer.states()
+    }
+
+    /// The server names of this installation.
+    pub(crate) fn tenants(&self) -> &Tenants {
+        &self.shard.shared.tenants
+    }
+
+    /// Adds an entry that does not change the head.
+    pub(crate) fn push(&mut self, kind: Kind) {
+        self.entries.push(RoomEntry { room_id: self.room_id().to_string(), kind: Some(kind), ..RoomEntry::default() });
+    }
+
+    /// From now on an event is this.
+    pub(crate) fn keep(&mut self, event: KnownEvent) {
+        self.shard.arriving.insert(event.clone());
+        self.events.push(event);
+    }
+
+    /// The ids of events whose rows this turn changes.
+    pub(super) fn event_ids(&self) -> Vec<OwnedEventId> {
+        self.events.iter().map(|event| event.pdu.event_id().to_owned()).collect()
+    }
+
+    /// An owned copy of the room's id.
+    pub(crate) fn owned_room_id(&self) -> OwnedRoomId {
+        self.cell.room_id.clone()
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        if !self.committed {
+            for event in &self.events {
+                self.shard.arriving.remove(event.pdu.event_id());
+            }
+        }
+    }
+}
+
+fn event_ids(ids: &[String]) -> Result<Vec<OwnedEventId>, ServiceError> {
+    ids.iter().map(|id| EventId::parse(id).map_err(|error| ServiceError::internal(format!("a stored event id: {error}")))).collect()
+}

@@ -1,0 +1,15 @@
+//! The use cases, one per file: plain types in, plain types out.
+
+pub(crate) mod change_membership;
+pub(crate) mod claim_alias;
+pub(crate) mod create_room;
+pub(crate) mod forget_room;
+pub(crate) mod prepare_room;
+pub(crate) mod release_alias;
+pub(crate) mod send_event;
+
+mod canonical_alias;
+mod member_event;
+mod redact;
+mod restricted;
+mod same_state;

@@ -1,0 +1,98 @@
+//! The role, and which shards it has right now.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_trait::async_trait;
+use banyan_core::{LogId, LogKind, ServiceError, ShardId};
+use banyan_log::{Applier, OwnedLog};
+use banyan_proto::roomserver::room_service_server::RoomServiceServer;
+use banyan_rooms::{apply::RoomApplier, reader::RoomReader};
+use banyan_runtime::ShardHost;
+use parking_lot::RwLock;
+
+use crate::{
+    RoomserverParts, SetupError,
+    actor::Shard,
+    metrics::Metrics,
+    parts::Shared,
+    rpc::Rpc,
+};
+
+/// The roomserver of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Roomserver {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) metrics: Metrics,
+    shards: RwLock<HashMap<ShardId, Arc<Shard>>>,
+}
+
+impl std::fmt::Debug for Roomserver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Roomserver").field("shards", &self.inner.shards.read().len()).finish_non_exhaustive()
+    }
+}
+
+impl Roomserver {
+    /// A roomserver without shards: the runtime opens them.
+    ///
+    /// # Errors
+    /// A tenant's signing key cannot be used.
+    pub fn new(parts: RoomserverParts) -> Result<Self, SetupError> {
+        let shared = Arc::new(Shared::new(parts)?);
+        Ok(Self { inner: Arc::new(Inner { shared, metrics: Metrics::new(), shards: RwLock::default() }) })
+    }
+
+    /// The gRPC service.
+    #[must_use]
+    pub fn service(&self) -> RoomServiceServer<impl banyan_proto::roomserver::room_service_server::RoomService> {
+        let limit = banyan_runtime::MAX_MESSAGE_BYTES;
+        RoomServiceServer::new(Rpc::new(self.inner.clone())).max_decoding_message_size(limit).max_encoding_message_size(limit)
+    }
+
+    /// The read side that this role uses; others may share its caches.
+    #[must_use]
+    pub fn reader(&self) -> &RoomReader {
+        &self.inner.shared.reader
+    }
+}
+
+impl Inner {
+    /// The shard of a name (a room id or an alias), if it is here.
+    pub(crate) fn shard_of(&self, name: &str) -> Result<Arc<Shard>, ServiceError> {
+        let shard = self.shared.shards.shard_of(name);
+        self.shards.read().get(&shard).cloned().ok_or_else(|| ServiceError::not_owner(None))
+    }
+}
+
+#[async_trait]
+impl ShardHost for Roomserver {
+    fn kind(&self) -> LogKind {
+        LogKind::Rooms
+    }
+
+    fn applier(&self) -> Arc<dyn Applier> {
+        Arc::new(RoomApplier)
+    }
+
+    async fn open(&self, log: OwnedLog) -> Result<(), ServiceError> {
+        let id = log.id();
+        let shard = Arc::new(Shard::new(self.inner.shared.clone(), self.inner.metrics.clone(), log));
+        self.inner.shards.write().insert(id.shard, shard);
+        Ok(())
+    }
+
+    async fn prepare(&self, _log: LogId) {
+        // Rooms are loaded when they are first spoken to: a few point reads each. There is nothing to read ahead.
+    }
+
+    async fn close(&self, log: LogId) {
+        let shard = self.inner.shards.write().remove(&log.shard);
+        if let Some(shard) = shard {
+            shard.close().await;
+        }
+    }
+}

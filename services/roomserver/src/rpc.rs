@@ -1,0 +1,166 @@
+//! The gRPC service: unpack, run one use case in the shard it belongs to, wrap.
+
+use std::sync::Arc;
+
+use banyan_core::ServiceError;
+use banyan_proto::{
+    roomserver::{
+        ChangeMembershipRequest, ChangeMembershipResponse, ClaimAliasRequest, ClaimAliasResponse, CreateRoomRequest,
+        CreateRoomResponse, ForgetRoomRequest, ForgetRoomResponse, PrepareRoomRequest, PrepareRoomResponse,
+        ReleaseAliasRequest, ReleaseAliasResponse, SendEventRequest, SendEventResponse, room_service_server::RoomService,
+    },
+    status::to_status,
+};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId, UserId};
+use tonic::{Request, Response, Status};
+
+use crate::{
+    actor::Caller,
+    app::{
+        change_membership::{self, ChangeMembership},
+        claim_alias,
+        create_room::{self, CreateRoom},
+        forget_room,
+        prepare_room::{self, PrepareRoom},
+        release_alias,
+        send_event::{self, SendEvent},
+    },
+    host::Inner,
+};
+
+/// The service.
+#[derive(Clone)]
+pub(crate) struct Rpc {
+    inner: Arc<Inner>,
+}
+
+impl Rpc {
+    pub(crate) const fn new(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    /// Counts a command and wraps its answer.
+    fn answer<T>(&self, name: &'static str, result: Result<T, ServiceError>) -> Result<Response<T>, Status> {
+        self.inner.metrics.command(name, result.is_ok());
+        result.map(Response::new).map_err(|error| to_status(&error))
+    }
+
+    fn prepare(&self, request: PrepareRoomRequest) -> Result<PrepareRoomResponse, ServiceError> {
+        let PrepareRoomRequest { caller, room_version, content } = request;
+        let command = PrepareRoom { caller: Caller::read(caller)?, room_version, content };
+        let create = prepare_room::prepare_room(&self.inner.shared, command)?;
+        Ok(PrepareRoomResponse { room_id: create.room_id().to_string(), create_pdu: create.json().clone() })
+    }
+
+    async fn create(&self, request: CreateRoomRequest) -> Result<CreateRoomResponse, ServiceError> {
+        let command = CreateRoom {
+            caller: Caller::read(request.caller)?,
+            room_id: room(&request.room_id)?,
+            create_pdu: request.create_pdu,
+            request: request.request,
+            profile: banyan_proto::roomserver::Profile { displayname: request.displayname, avatar_url: request.avatar_url },
+            alias: request.alias,
+            invited_profiles: request.invited_profiles.into_iter().collect(),
+        };
+        let shard = self.inner.shard_of(command.room_id.as_str())?;
+        let room_id = shard.run(create_room::create_room(shard.clone(), command)).await?;
+        Ok(CreateRoomResponse { room_id: room_id.to_string() })
+    }
+
+    async fn send(&self, request: SendEventRequest) -> Result<SendEventResponse, ServiceError> {
+        let command = SendEvent {
+            caller: Caller::read(request.caller)?,
+            room_id: room(&request.room_id)?,
+            event_type: request.r#type,
+            state_key: request.state_key,
+            content: request.content,
+            redacts: request.redacts,
+            txn_id: request.txn_id,
+            txn_scope: request.txn_scope,
+        };
+        let shard = self.inner.shard_of(command.room_id.as_str())?;
+        let event_id = shard.run(send_event::send_event(shard.clone(), command)).await?;
+        Ok(SendEventResponse { event_id: event_id.to_string() })
+    }
+
+    async fn change(&self, request: ChangeMembershipRequest) -> Result<ChangeMembershipResponse, ServiceError> {
+        let action = request.action();
+        let target = UserId::parse(request.target.as_str())
+            .map_err(|_| ServiceError::invalid_param(format!("{:?} is not a user id", request.target)))?;
+        let command = ChangeMembership {
+            caller: Caller::read(request.caller)?,
+            room_id: room(&request.room_id)?,
+            target,
+            action,
+            reason: request.reason,
+            profile: request.profile.unwrap_or_default(),
+            content: request.content,
+        };
+        let shard = self.inner.shard_of(command.room_id.as_str())?;
+        let event_id = shard.run(change_membership::change_membership(shard.clone(), command)).await?;
+        Ok(ChangeMembershipResponse { event_id: event_id.to_string() })
+    }
+
+    async fn forget(&self, request: ForgetRoomRequest) -> Result<ForgetRoomResponse, ServiceError> {
+        let (caller, room_id) = (Caller::read(request.caller)?, room(&request.room_id)?);
+        let shard = self.inner.shard_of(room_id.as_str())?;
+        shard.run(forget_room::forget_room(shard.clone(), caller, room_id)).await?;
+        Ok(ForgetRoomResponse {})
+    }
+
+    async fn claim(&self, request: ClaimAliasRequest) -> Result<ClaimAliasResponse, ServiceError> {
+        let (caller, alias, room_id) = (Caller::read(request.caller)?, alias(&request.alias)?, room(&request.room_id)?);
+        let shard = self.inner.shard_of(alias.as_str())?;
+        shard.run(claim_alias::claim_alias(shard.clone(), caller, alias, room_id)).await?;
+        Ok(ClaimAliasResponse {})
+    }
+
+    async fn release(&self, request: ReleaseAliasRequest) -> Result<ReleaseAliasResponse, ServiceError> {
+        let (caller, alias, room_id) = (Caller::read(request.caller)?, alias(&request.alias)?, room(&request.room_id)?);
+        let shard = self.inner.shard_of(alias.as_str())?;
+        shard.run(release_alias::release_alias(shard.clone(), caller, alias, room_id)).await?;
+        Ok(ReleaseAliasResponse {})
+    }
+}
+
+fn room(text: &str) -> Result<OwnedRoomId, ServiceError> {
+    RoomId::parse(text).map_err(|_| ServiceError::invalid_param(format!("{text:?} is not a room id")))
+}
+
+fn alias(text: &str) -> Result<OwnedRoomAliasId, ServiceError> {
+    RoomAliasId::parse(text).map_err(|_| ServiceError::invalid_param(format!("{text:?} is not a room alias")))
+}
+
+#[tonic::async_trait]
+impl RoomService for Rpc {
+    async fn prepare_room(&self, request: Request<PrepareRoomRequest>) -> Result<Response<PrepareRoomResponse>, Status> {
+        self.answer("prepare_room", self.prepare(request.into_inner()))
+    }
+
+    async fn create_room(&self, request: Request<CreateRoomRequest>) -> Result<Response<CreateRoomResponse>, Status> {
+        self.answer("create_room", self.create(request.into_inner()).await)
+    }
+
+    async fn send_event(&self, request: Request<SendEventRequest>) -> Result<Response<SendEventResponse>, Status> {
+        self.answer("send_event", self.send(request.into_inner()).await)
+    }
+
+    async fn change_membership(
+        &self,
+        request: Request<ChangeMembershipRequest>,
+    ) -> Result<Response<ChangeMembershipResponse>, Status> {
+        self.answer("change_membership", self.change(request.into_inner()).await)
+    }
+
+    async fn forget_room(&self, request: Request<ForgetRoomRequest>) -> Result<Response<ForgetRoomResponse>, Status> {
+        self.answer("forget_room", self.forget(request.into_inner()).await)
+    }
+
+    async fn claim_alias(&self, request: Request<ClaimAliasRequest>) -> Result<Response<ClaimAliasResponse>, Status> {
+        self.answer("claim_alias", self.claim(request.into_inner()).await)
+    }
+
+    async fn release_alias(&self, request: Request<ReleaseAliasRequest>) -> Result<Response<ReleaseAliasResponse>, Status> {
+        self.answer("release_alias", self.release(request.into_inner()).await)
+    }
+}
