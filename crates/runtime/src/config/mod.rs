@@ -4,7 +4,9 @@
 //! [`load`] and printed with its meanings by [`example`].
 
 mod duration;
+mod example;
 mod listeners;
+mod load;
 mod mistake;
 mod node;
 mod ownership;
@@ -12,7 +14,9 @@ mod shutdown;
 mod telemetry;
 
 pub use duration::{HumanDuration, ParseDurationError};
+pub use example::example;
 pub use listeners::{ClientListenerConfig, FederationListenerConfig, HttpConfig};
+pub use load::{Environment, load};
 pub use mistake::{ConfigErrors, Mistake};
 pub use node::{GrpcConfig, NodeConfig};
 pub use ownership::OwnershipConfig;
