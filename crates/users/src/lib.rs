@@ -1,11 +1,14 @@
 //! Users: their tables, how log entries become rows, the read side that every role may use, and what proves who somebody is
 //! (passwords, access tokens, user-interactive authentication). Writes nothing that a user shard's log decides: that is the userserver.
 
+pub mod account_data;
 mod apply;
 mod error;
 pub mod password;
+pub mod profile;
 pub mod push_rules;
 mod reader;
+pub mod registration_token;
 pub mod shared_secret;
 mod tables;
 pub mod token;
