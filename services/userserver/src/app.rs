@@ -1,0 +1,12 @@
+//! The use cases, one per file.
+
+mod command;
+mod entries;
+mod issue_token;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod put_filter;
+pub(crate) mod register;
+pub(crate) mod set_account_data;
+pub(crate) mod set_profile;
+pub(crate) mod use_registration_token;

@@ -1,0 +1,43 @@
+//! Log entries of users.
+
+use banyan_proto::users::{
+    AccessToken, AccessTokenIssued, AccessTokensRevoked, Account, Device, DeviceChanged, ProfileChanged, UserEntry,
+    user_entry::Kind,
+};
+use banyan_users::TokenHash;
+
+/// An entry about a user.
+pub(crate) fn entry(user_id: &str, kind: Kind) -> UserEntry {
+    UserEntry { user_id: user_id.to_owned(), kind: Some(kind) }
+}
+
+pub(crate) fn account(user_id: &str, account: Account) -> UserEntry {
+    entry(user_id, Kind::Account(account))
+}
+
+/// The device as it is from now on; `None`: gone.
+pub(crate) fn device(user_id: &str, device_id: &str, device: Option<Device>) -> UserEntry {
+    entry(user_id, Kind::Device(DeviceChanged { device_id: device_id.to_owned(), device }))
+}
+
+pub(crate) fn token_issued(user_id: &str, hash: &TokenHash, token: AccessToken) -> UserEntry {
+    let token_hash = hash.as_bytes().to_vec().into();
+    entry(user_id, Kind::TokenIssued(AccessTokenIssued { token_hash, token: Some(token) }))
+}
+
+pub(crate) fn tokens_revoked(user_id: &str, token_hashes: Vec<prost::bytes::Bytes>) -> UserEntry {
+    entry(user_id, Kind::TokensRevoked(AccessTokensRevoked { token_hashes }))
+}
+
+/// A profile field, as JSON.
+pub(crate) fn profile(user_id: &str, field: &str, value: Vec<u8>) -> UserEntry {
+    entry(user_id, Kind::Profile(ProfileChanged { field: field.to_owned(), value: value.into() }))
+}
+
+/// The id of the device that a command made or replaced, from its entries about the user.
+pub(crate) fn device_of(entries: &[UserEntry], user_id: &str) -> Option<String> {
+    entries.iter().filter(|entry| entry.user_id == user_id).find_map(|entry| match &entry.kind {
+        Some(Kind::Device(DeviceChanged { device_id, device: Some(_) })) => Some(device_id.clone()),
+        _ => None,
+    })
+}

@@ -1,0 +1,63 @@
+//! Logs in by password (specification: Client-Server API, `POST /login`).
+
+use banyan_core::ServiceError;
+use banyan_proto::{
+    users::Account,
+    userserver::{LoginRequest, LoginResponse},
+};
+use zeroize::Zeroizing;
+
+use super::{
+    command::{Command, deactivated},
+    entries,
+    issue_token::{Wanted, issue},
+};
+use crate::host::Inner;
+
+/// Checks the password and issues a token. Nobody learns whether an account exists: an unknown user and a wrong password take the same
+/// time and get the same answer, and that an account is deactivated is told to whoever knows its password.
+pub(crate) async fn login(inner: &Inner, request: LoginRequest) -> Result<LoginResponse, ServiceError> {
+    let password = Zeroizing::new(request.password);
+    let command = Command::of_user(inner, request.caller)?;
+    if !command.tenant.config().login.password {
+        return Err(ServiceError::forbidden("Login by password is disabled"));
+    }
+    let mut wanted = Wanted {
+        device_id: request.device_id,
+        display_name: request.initial_device_display_name,
+        remote_addr: request.remote_addr,
+    };
+    wanted.check()?;
+    let shard = inner.shard_of(&command.user_id)?;
+    shard.earlier(command.request_id).await?;
+    let checked = inner.shared.reader.account(&command.user_id).await?;
+    let right = verify(inner, checked.as_ref(), password).await?;
+    inner.shared.metrics.logged_in(command.tenant_name(), right);
+    let Some(checked) = checked.filter(|_| right) else { return Err(refused()) };
+    if checked.deactivated {
+        return Err(deactivated());
+    }
+    let mut turn = shard.turn(&command.user_id, command.tenant_name(), command.request_id).await?;
+    // Hashing takes its time: the account may have changed meanwhile.
+    let account = inner.shared.reader.account(&command.user_id).await?;
+    let Some(account) = account.filter(|account| account.password_hash == checked.password_hash) else { return Err(refused()) };
+    if account.deactivated {
+        return Err(deactivated());
+    }
+    // A retry stays on the device that the first try made.
+    if let Some(device_id) = entries::device_of(&turn.earlier, &command.user_id) {
+        wanted.device_id = device_id;
+    }
+    let issued = issue(inner, &command.user_id, account.kind(), &wanted).await?;
+    turn.commit(issued.entries).await?;
+    Ok(issued.answer)
+}
+
+async fn verify(inner: &Inner, account: Option<&Account>, password: Zeroizing<String>) -> Result<bool, ServiceError> {
+    let hash = account.map(|account| account.password_hash.clone()).filter(|hash| !hash.is_empty());
+    inner.shared.passwords.verify(password, hash).await
+}
+
+fn refused() -> ServiceError {
+    ServiceError::forbidden("Invalid username or password")
+}

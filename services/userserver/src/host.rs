@@ -1,0 +1,84 @@
+//! The role, and which shards it has right now.
+
+use std::{collections::HashMap, sync::Arc};
+
+use async_trait::async_trait;
+use banyan_core::{LogId, LogKind, ServiceError, ShardId};
+use banyan_log::{Applier, OwnedLog};
+use banyan_proto::userserver::user_service_server::{UserService, UserServiceServer};
+use banyan_runtime::ShardHost;
+use banyan_users::{UserApplier, UserReader};
+use parking_lot::RwLock;
+
+use crate::{SetupError, UserserverParts, parts::Shared, rpc::Rpc, shard::Shard};
+
+/// The userserver of this process. Cheap to clone.
+#[derive(Clone)]
+pub struct Userserver(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) shared: Shared,
+    shards: RwLock<HashMap<ShardId, Arc<Shard>>>,
+}
+
+impl std::fmt::Debug for Userserver {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Userserver").field("shards", &self.0.shards.read().len()).finish_non_exhaustive()
+    }
+}
+
+impl Userserver {
+    /// A userserver without shards: the runtime opens them.
+    ///
+    /// # Errors
+    /// An option is wrong.
+    pub fn new(parts: UserserverParts) -> Result<Self, SetupError> {
+        Ok(Self(Arc::new(Inner { shared: Shared::new(parts)?, shards: RwLock::default() })))
+    }
+
+    /// The gRPC service.
+    #[must_use]
+    pub fn service(&self) -> UserServiceServer<impl UserService> {
+        let limit = banyan_runtime::MAX_MESSAGE_BYTES;
+        UserServiceServer::new(Rpc::new(self.0.clone())).max_decoding_message_size(limit).max_encoding_message_size(limit)
+    }
+
+    /// The read side that this role uses.
+    #[must_use]
+    pub fn reader(&self) -> &UserReader {
+        &self.0.shared.reader
+    }
+}
+
+impl Inner {
+    /// The shard of a name (a user id or a registration token's name), if it is here.
+    pub(crate) fn shard_of(&self, name: &str) -> Result<Arc<Shard>, ServiceError> {
+        let shard = self.shared.shards.shard_of(name);
+        self.shards.read().get(&shard).cloned().ok_or_else(|| ServiceError::not_owner(None))
+    }
+}
+
+#[async_trait]
+impl ShardHost for Userserver {
+    fn kind(&self) -> LogKind {
+        LogKind::Users
+    }
+
+    fn applier(&self) -> Arc<dyn Applier> {
+        Arc::new(UserApplier)
+    }
+
+    async fn open(&self, log: OwnedLog) -> Result<(), ServiceError> {
+        self.0.shards.write().insert(log.id().shard, Arc::new(Shard::new(log)));
+        Ok(())
+    }
+
+    async fn prepare(&self, _log: LogId) {
+        // Nothing of a shard is kept in memory, so there is nothing to read ahead.
+    }
+
+    async fn close(&self, log: LogId) {
+        // Commands under way hold the shard until they end; the log refuses whatever they still propose.
+        self.0.shards.write().remove(&log.shard);
+    }
+}

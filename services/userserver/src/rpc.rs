@@ -1,0 +1,63 @@
+//! The gRPC service: unpacks, calls one use case, wraps.
+
+use std::{future::Future, sync::Arc};
+
+use banyan_core::ServiceError;
+use banyan_proto::{
+    status::to_status,
+    userserver::{
+        LoginRequest, LoginResponse, LogoutRequest, LogoutResponse, PutFilterRequest, PutFilterResponse, RegisterRequest,
+        SetAccountDataRequest, SetAccountDataResponse, SetProfileRequest, SetProfileResponse, UseRegistrationTokenRequest,
+        UseRegistrationTokenResponse, user_service_server::UserService,
+    },
+};
+use tonic::{Request, Response, Status};
+
+use crate::{app, host::Inner};
+
+/// Serves `banyan.userserver.v1.UserService`.
+pub(crate) struct Rpc(Arc<Inner>);
+
+impl Rpc {
+    pub(crate) fn new(inner: Arc<Inner>) -> Self {
+        Self(inner)
+    }
+}
+
+async fn answer<T>(result: impl Future<Output = Result<T, ServiceError>>) -> Result<Response<T>, Status> {
+    result.await.map(Response::new).map_err(|error| to_status(&error))
+}
+
+#[tonic::async_trait]
+impl UserService for Rpc {
+    async fn register(&self, request: Request<RegisterRequest>) -> Result<Response<LoginResponse>, Status> {
+        answer(app::register::register(&self.0, request.into_inner())).await
+    }
+
+    async fn login(&self, request: Request<LoginRequest>) -> Result<Response<LoginResponse>, Status> {
+        answer(app::login::login(&self.0, request.into_inner())).await
+    }
+
+    async fn logout(&self, request: Request<LogoutRequest>) -> Result<Response<LogoutResponse>, Status> {
+        answer(app::logout::logout(&self.0, request.into_inner())).await
+    }
+
+    async fn set_profile(&self, request: Request<SetProfileRequest>) -> Result<Response<SetProfileResponse>, Status> {
+        answer(app::set_profile::set_profile(&self.0, request.into_inner())).await
+    }
+
+    async fn set_account_data(&self, request: Request<SetAccountDataRequest>) -> Result<Response<SetAccountDataResponse>, Status> {
+        answer(app::set_account_data::set_account_data(&self.0, request.into_inner())).await
+    }
+
+    async fn put_filter(&self, request: Request<PutFilterRequest>) -> Result<Response<PutFilterResponse>, Status> {
+        answer(app::put_filter::put_filter(&self.0, request.into_inner())).await
+    }
+
+    async fn use_registration_token(
+        &self,
+        request: Request<UseRegistrationTokenRequest>,
+    ) -> Result<Response<UseRegistrationTokenResponse>, Status> {
+        answer(app::use_registration_token::use_registration_token(&self.0, request.into_inner())).await
+    }
+}
