@@ -1,0 +1,20 @@
+//! The use cases: what a sync has to tell, room by room.
+
+mod account_data;
+mod approach;
+mod context;
+mod fresh;
+mod left;
+mod ongoing;
+mod room;
+mod state;
+mod summary;
+pub mod sync;
+mod timeline;
+
+pub use self::{
+    context::Context,
+    room::{RoomAnswer, RoomBody},
+    summary::Summary,
+    timeline::Shown,
+};

@@ -1,0 +1,304 @@
+//! A sync from beginning to end.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use banyan_core::Clock;
+use banyan_rooms::stream_token::StreamToken;
+use bytes::Bytes;
+use futures::{StreamExt, TryStreamExt, stream};
+use ruma::{OwnedDeviceId, OwnedUserId};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use super::{
+    Context,
+    account_data::AccountData,
+    room::{self, RoomAnswer},
+};
+use crate::{
+    admission::Admission,
+    config::SyncConfig,
+    error::SyncError,
+    filter::Filter,
+    lazy::{LazyMembers, Session},
+    metrics::Metrics,
+    render::{self, Section, Sink},
+    source::Source,
+    tails::{
+        Plan, RoomPlan, Tails,
+        change::{Membership, UserChange, UserChangeKind},
+    },
+};
+
+/// The generation of shards that tokens are for.
+const GENERATION: u32 = 0;
+
+/// What a client asks.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Who.
+    pub user: OwnedUserId,
+    /// From which device.
+    pub device: OwnedDeviceId,
+    /// The `next_batch` of an earlier answer; `None`: an initial sync.
+    pub since: Option<String>,
+    /// The filter's JSON; empty: none.
+    pub filter: Bytes,
+    /// All state, at once.
+    pub full_state: bool,
+    /// How long to wait for something to happen.
+    pub timeout: Duration,
+    /// State at the end of timelines.
+    pub state_after: bool,
+    /// BLAKE3 of the access token; empty: unknown.
+    pub token_hash: Bytes,
+}
+
+/// Answers syncs.
+#[derive(Debug)]
+pub struct Syncs {
+    tails: Arc<Tails>,
+    source: Source,
+    lazy: LazyMembers,
+    admission: Admission,
+    clock: Arc<dyn Clock>,
+    config: SyncConfig,
+    metrics: Metrics,
+    /// Set when the process is about to end: nobody waits any more.
+    draining: CancellationToken,
+}
+
+/// A room's part, rendered.
+type Rendered = (Section, Arc<str>, Vec<u8>);
+
+/// What a response since a token says.
+struct Response {
+    token: StreamToken,
+    rooms: Vec<Rendered>,
+    account_data: Vec<Vec<u8>>,
+}
+
+impl Response {
+    fn is_empty(&self) -> bool {
+        self.rooms.is_empty() && self.account_data.is_empty()
+    }
+}
+
+impl Syncs {
+    /// Answers from these tails and tables.
+    #[must_use]
+    pub fn new(tails: Arc<Tails>, source: Source, clock: Arc<dyn Clock>, config: SyncConfig, metrics: Metrics) -> Self {
+        let lazy = LazyMembers::new(config.lazy_devices);
+        let admission = Admission::new(&config, metrics.clone());
+        Self { tails, source, lazy, admission, clock, config, metrics, draining: CancellationToken::new() }
+    }
+
+    /// From now on nothing waits: long polls are answered with what there is, so that their clients come back elsewhere.
+    pub fn drain(&self) {
+        self.draining.cancel();
+    }
+
+    /// Answers a sync into `sink`.
+    ///
+    /// # Errors
+    /// See [`SyncError`]. What was written to the sink before is void.
+    pub async fn sync(&self, request: Request, sink: &mut Sink) -> Result<(), SyncError> {
+        let _slot = self.admission.connect()?;
+        let filter = Arc::new(Filter::parse(&request.filter, &self.config)?);
+        match request.since.clone() {
+            None => self.initial(&request, filter, sink).await,
+            Some(text) => {
+                let since = StreamToken::parse(&text, self.tails.shards())?;
+                if since.generation != GENERATION {
+                    return Err(SyncError::Request("since is a token for other shards".to_owned()));
+                }
+                self.tails.reach(request.user.as_str(), &since, self.config.catch_up.0).await?;
+                self.poll(&request, filter, (since, &text), sink).await
+            }
+        }
+    }
+
+    /// Waits until there is something to tell since a token, or the time is over.
+    async fn poll(
+        &self,
+        request: &Request,
+        filter: Arc<Filter>,
+        (mut since, text): (StreamToken, &str),
+        sink: &mut Sink,
+    ) -> Result<(), SyncError> {
+        let user = request.user.as_str();
+        let timeout = request.timeout.min(self.config.max_timeout.0);
+        let mut over = std::pin::pin!(tokio::time::sleep(timeout));
+        let mut is_over = request.full_state || timeout.is_zero();
+        loop {
+            let load = || self.source.load(&request.user);
+            let warmth = self.tails.warm(user, self.config.catch_up.0, load).await?;
+            let mut woken = std::pin::pin!(warmth.user().woken());
+            woken.as_mut().enable();
+            let Some(plan) = self.tails.plan(user, Some(&since)) else { continue };
+            if plan.user.as_ref().is_some_and(|changes| is_revoked(request, changes)) {
+                return Err(SyncError::Revoked);
+            }
+            let lazy = Arc::new(self.lazy.begin(user, request.device.as_str(), Some(text)));
+            let response = self.since(request, &filter, &since, plan, lazy.clone()).await?;
+            if is_over || !response.is_empty() {
+                let token = response.token.to_string();
+                lazy.finish(&token);
+                self.metrics.answered(if response.is_empty() { "empty" } else { "incremental" });
+                return write(sink, &token, response).await;
+            }
+            since = response.token;
+            tokio::select! {
+                () = woken => {}
+                () = &mut over => is_over = true,
+                () = self.draining.cancelled() => is_over = true,
+            }
+        }
+    }
+
+    /// What there is to tell since a token.
+    async fn since(
+        &self,
+        request: &Request,
+        filter: &Arc<Filter>,
+        since: &StreamToken,
+        plan: Plan,
+        lazy: Arc<Session>,
+    ) -> Result<Response, SyncError> {
+        let mut plan = plan;
+        if request.full_state {
+            plan = self.with_all_rooms(request, plan, since);
+        }
+        let context = self.context(request, filter, &plan, lazy);
+        let changed = match &plan.user {
+            Some(changes) => AccountData::of_changes(changes),
+            None => AccountData::of_rows(&self.source.account_data(&request.user).await?, Some(since.user)),
+        };
+        let mut answers = self.answers(&context, &plan.rooms).await?;
+        let whole = answers.iter().any(|(_, answer)| matches!(answer, RoomAnswer::Joined(body) if body.whole));
+        let all = if whole { Some(AccountData::of_rows(&self.source.account_data(&request.user).await?, None)) } else { None };
+        let told: BTreeMap<&str, ()> = answers.iter().map(|(room, _)| (&**room, ())).collect();
+        let others: Vec<Arc<str>> = changed.rooms().filter(|room| !told.contains_key(room)).map(Into::into).collect();
+        drop(told);
+        for room in others {
+            if self.tails.membership(request.user.as_str(), &room) == Membership::Join && context.filter.rooms.takes(&room) {
+                answers.push((room, RoomAnswer::Joined(room::RoomBody::unchanged())));
+            }
+        }
+        let mut rooms = Vec::with_capacity(answers.len());
+        for (room, answer) in &answers {
+            let data = match (answer, &all) {
+                (RoomAnswer::Joined(body) | RoomAnswer::Left(body), Some(all)) if body.whole => all,
+                _ => &changed,
+            };
+            let data = room_account_data(&context, data, room);
+            if matches!(answer, RoomAnswer::Joined(body) if body.is_empty()) && data.is_empty() {
+                continue;
+            }
+            rooms.push((Section::of(answer), room.clone(), render::room(&context, answer, &data)?));
+        }
+        rooms.sort();
+        let account_data = changed.events("", |kind| filter.account_data.takes_type(kind));
+        Ok(Response { token: plan.token, rooms, account_data })
+    }
+
+    /// The plan with every room the user is in.
+    fn with_all_rooms(&self, request: &Request, plan: Plan, since: &StreamToken) -> Plan {
+        let Some(all) = self.tails.plan_all(request.user.as_str(), since) else { return plan };
+        all
+    }
+
+    /// Tells everything: room by room, into the sink as it is made.
+    async fn initial(&self, request: &Request, filter: Arc<Filter>, sink: &mut Sink) -> Result<(), SyncError> {
+        let _turn = self.admission.initial().await?;
+        let user = request.user.as_str();
+        let (warmth, plan) = loop {
+            let warmth = self.tails.warm(user, self.config.catch_up.0, || self.source.load(&request.user)).await?;
+            if let Some(plan) = self.tails.plan(user, None) {
+                break (warmth, plan);
+            }
+        };
+        let lazy = Arc::new(self.lazy.begin(user, request.device.as_str(), None));
+        let context = self.context(request, &filter, &plan, lazy.clone());
+        let data = Arc::new(AccountData::of_rows(&self.source.account_data(&request.user).await?, None));
+        let token = plan.token.to_string();
+        let mut body = render::Body::begin(sink, &token, &data.events("", |kind| filter.account_data.takes_type(kind)));
+        let mut plans = plan.rooms;
+        plans.sort_by_key(|plan| Section::of_membership(plan.standing.membership));
+        let rooms: Vec<_> = plans.into_iter().map(|plan| initial_room(context.clone(), data.clone(), plan)).collect();
+        let mut rooms = stream::iter(rooms).buffered(self.config.parallel_rooms);
+        while let Some(rendered) = rooms.try_next().await? {
+            if let Some((section, room, json)) = rendered {
+                body.room(section, &room, &json).await?;
+            }
+        }
+        body.end().await?;
+        drop(warmth);
+        lazy.finish(&token);
+        self.metrics.answered("initial");
+        Ok(())
+    }
+
+    fn context(&self, request: &Request, filter: &Arc<Filter>, plan: &Plan, lazy: Arc<Session>) -> Context {
+        Context {
+            source: self.source.clone(),
+            filter: filter.clone(),
+            user: request.user.clone(),
+            device: request.device.clone(),
+            lazy,
+            state_after: request.state_after,
+            full_state: request.full_state,
+            ignored: plan.ignored.clone(),
+            now: self.clock.now(),
+        }
+    }
+
+    async fn answers(&self, context: &Context, plans: &[RoomPlan]) -> Result<Vec<(Arc<str>, RoomAnswer)>, SyncError> {
+        // Collected, for a lazy iterator in a stream hides from the compiler that the future may move between threads.
+        let answers: Vec<_> = plans.iter().map(|plan| answer(context, plan)).collect();
+        let answers: Vec<_> = stream::iter(answers).buffered(self.config.parallel_rooms).try_collect().await?;
+        Ok(answers.into_iter().flatten().collect())
+    }
+}
+
+async fn answer(context: &Context, plan: &RoomPlan) -> Result<Option<(Arc<str>, RoomAnswer)>, SyncError> {
+    let answer = room::answer(context, plan).await?;
+    Ok(answer.map(|answer| (plan.room.clone(), answer)))
+}
+
+/// A room's part of an initial sync, on a task of its own: they are many and independent.
+async fn initial_room(context: Context, data: Arc<AccountData>, plan: RoomPlan) -> Result<Option<Rendered>, SyncError> {
+    let room = async move {
+        let Some((room, answer)) = answer(&context, &plan).await? else { return Ok(None) };
+        let data = room_account_data(&context, &data, &room);
+        let json = render::room(&context, &answer, &data)?;
+        Ok(Some((Section::of(&answer), room, json)))
+    };
+    AbortOnDropHandle::new(tokio::spawn(room)).await.map_err(|error| SyncError::Internal(error.to_string()))?
+}
+
+/// Whether the request's access token or device ended.
+fn is_revoked(request: &Request, changes: &[Arc<UserChange>]) -> bool {
+    let mut device_is_there = true;
+    for change in changes {
+        match &change.kind {
+            UserChangeKind::Revoked(hashes) if !request.token_hash.is_empty() && hashes.contains(&request.token_hash) => return true,
+            UserChangeKind::Deactivated => return true,
+            UserChangeKind::Device(device, there) if request.device == device.as_str() => device_is_there = *there,
+            _ => {}
+        }
+    }
+    !device_is_there
+}
+
+fn room_account_data(context: &Context, data: &AccountData, room: &str) -> Vec<Vec<u8>> {
+    let filter = &context.filter.room_account_data;
+    if filter.takes_room(room) { data.events(room, |kind| filter.takes_type(kind)) } else { Vec::new() }
+}
+
+async fn write(sink: &mut Sink, token: &str, response: Response) -> Result<(), SyncError> {
+    let mut body = render::Body::begin(sink, token, &response.account_data);
+    for (section, room, json) in &response.rooms {
+        body.room(*section, room, json).await?;
+    }
+    body.end().await
+}

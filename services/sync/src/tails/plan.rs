@@ -1,0 +1,162 @@
+//! What a response has to tell, taken from the tails at one moment.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::Arc,
+};
+
+use banyan_core::{LogSeq, ShardId};
+use banyan_proto::rooms::RoomHead;
+use banyan_rooms::stream_token::StreamToken;
+
+use super::{
+    change::{Membership, RoomChange, UserChange},
+    state::State,
+    warm::Standing,
+};
+
+/// What happened between a token and a moment.
+#[derive(Debug)]
+pub struct Plan {
+    /// The moment: the next token.
+    pub token: StreamToken,
+    /// Rooms in which something may have to be told.
+    pub rooms: Vec<RoomPlan>,
+    /// Changes of the user; `None`: the tail does not reach back to the token.
+    pub user: Option<Vec<Arc<UserChange>>>,
+    /// Users whom the user ignores.
+    pub ignored: Arc<HashSet<String>>,
+}
+
+/// What happened in a room.
+#[derive(Debug)]
+pub struct RoomPlan {
+    /// The room.
+    pub room: Arc<str>,
+    /// The token's position in the room's shard; `None`: the room is told from its beginning.
+    pub since: Option<LogSeq>,
+    /// The moment's position in it.
+    pub upto: LogSeq,
+    /// Where the user stands.
+    pub standing: Standing,
+    /// Entries in which the user's own membership changed, in order. Empty if `changes` is none.
+    pub own: Vec<Arc<RoomChange>>,
+    /// The room's entries, in order; `None`: the tail does not reach back to the token, the rows have to tell.
+    pub changes: Option<Vec<Arc<RoomChange>>>,
+    /// The room at the moment, where the tail knows it.
+    pub head: Option<Arc<RoomHead>>,
+}
+
+impl State {
+    /// The position of everything that was taken in, for a user of `shard`.
+    pub(super) fn position(&self, user_shard: ShardId, since: Option<&StreamToken>) -> StreamToken {
+        StreamToken {
+            user: self.users[usize::from(user_shard.0)].next,
+            rooms: self.rooms.iter().map(|tail| tail.next).collect(),
+            ..since.cloned().unwrap_or_default()
+        }
+    }
+
+    /// Whether this process has seen all that a token has.
+    pub(super) fn reached(&self, user_shard: ShardId, token: &StreamToken) -> bool {
+        self.users[usize::from(user_shard.0)].next >= token.user
+            && self.rooms.iter().zip(&token.rooms).all(|(tail, position)| tail.next >= *position)
+    }
+
+    /// What happened to a warm user since a token that was reached; `None` if the user is not warm.
+    pub(super) fn plan(&self, user: &str, since: Option<&StreamToken>) -> Option<Plan> {
+        self.plan_rooms(user, since, false)
+    }
+
+    /// The same with every room of the user, whether something happened in it or not.
+    pub(super) fn plan_all(&self, user: &str, since: &StreamToken) -> Option<Plan> {
+        self.plan_rooms(user, Some(since), true)
+    }
+
+    fn plan_rooms(&self, user: &str, since: Option<&StreamToken>, all: bool) -> Option<Plan> {
+        let warm = self.warm.get(user).filter(|warm| warm.handle.loaded.initialized())?;
+        let user_shard = self.shards.shard_of(user);
+        let rooms: BTreeSet<&Arc<str>> = match since {
+            None => warm.rooms.keys().collect(),
+            Some(_) if all => warm.rooms.keys().collect(),
+            Some(token) => self.changed(user, token, &warm.rooms),
+        };
+        let rooms = rooms.into_iter().filter_map(|room| {
+            let standing = warm.rooms.get(room)?;
+            Some(self.room_plan(user, room, standing, since))
+        });
+        let own = since.filter(|token| self.users[usize::from(user_shard.0)].covers(token.user));
+        let own = own.map(|token| {
+            let changes = self.by_user.get(user).into_iter().flatten();
+            changes.filter(|change| change.seq >= token.user).cloned().collect()
+        });
+        Some(Plan {
+            token: self.position(user_shard, since),
+            rooms: rooms.collect(),
+            user: own,
+            ignored: warm.ignored.clone(),
+        })
+    }
+
+    /// The rooms of a user in which something may have happened.
+    fn changed<'a>(
+        &'a self,
+        user: &str,
+        since: &StreamToken,
+        rooms: &'a std::collections::HashMap<Arc<str>, Standing>,
+    ) -> BTreeSet<&'a Arc<str>> {
+        let mut changed = BTreeSet::new();
+        let mut entries = 0;
+        let mut uncovered = false;
+        for shard in self.shards.shards() {
+            let tail = &self.rooms[usize::from(shard.0)];
+            uncovered |= !tail.covers(since.room(shard));
+            entries += tail.since(since.room(shard)).len();
+        }
+        if entries > rooms.len() || uncovered {
+            for (room, standing) in rooms {
+                let shard = self.shards.shard_of(room);
+                let position = since.room(shard);
+                let tail = self.by_room.get(room);
+                let touched = tail.and_then(|tail| tail.changes.back()).is_some_and(|change| change.seq >= position);
+                let unknown = !self.rooms[usize::from(shard.0)].covers(position)
+                    && (standing.membership == Membership::Join || standing.seq >= position);
+                if unknown || (touched && standing.membership == Membership::Join) {
+                    changed.insert(room);
+                }
+            }
+        } else {
+            for shard in self.shards.shards() {
+                let tail = &self.rooms[usize::from(shard.0)];
+                let joined = |change: &&Arc<RoomChange>| {
+                    rooms.get(&change.room).is_some_and(|standing| standing.membership == Membership::Join)
+                };
+                changed.extend(tail.since(since.room(shard)).filter(joined).map(|change| &change.room));
+            }
+        }
+        let own = self.by_member.get(user).into_iter().flatten();
+        changed.extend(own.filter(|change| change.seq >= since.room(self.shards.shard_of(&change.room))).map(|change| &change.room));
+        changed
+    }
+
+    fn room_plan(&self, user: &str, room: &Arc<str>, standing: &Standing, since: Option<&StreamToken>) -> RoomPlan {
+        let shard = self.shards.shard_of(room);
+        let shard_tail = &self.rooms[usize::from(shard.0)];
+        let since = since.map(|token| token.room(shard));
+        let tail = self.by_room.get(room);
+        let changes: Option<Vec<Arc<RoomChange>>> = since
+            .filter(|position| shard_tail.covers(*position))
+            .map(|position| tail.into_iter().flat_map(|tail| tail.since(position)).cloned().collect())
+            .filter(|changes: &Vec<Arc<RoomChange>>| !changes.iter().any(|change| change.bulk));
+        let own = changes.iter().flatten().filter(|change| change.membership_of(user).is_some()).cloned().collect();
+        RoomPlan {
+            room: room.clone(),
+            since,
+            upto: shard_tail.next,
+            standing: standing.clone(),
+            own,
+            changes,
+            head: tail.and_then(|tail| tail.head.clone()),
+        }
+    }
+}
