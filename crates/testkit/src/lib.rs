@@ -1,6 +1,7 @@
 //! What tests of all crates share: real servers on loopback, and child processes that end with the test.
 
 mod cache;
+pub mod cassandra;
 pub mod nats;
 pub mod ports;
 pub mod process;
