@@ -19,17 +19,17 @@ impl HostMap {
     /// Lets `host` pick tenant number `index`, called `tenant`.
     pub(crate) fn add(&mut self, tenant: &str, host: &str, index: usize) -> Result<(), TenantError> {
         if host == "*" {
-            return match self.any.replace(index) {
-                Some(other) if other != index => Err(TenantError::config(tenant, "hosts", "another tenant has the host * already")),
-                _ => Ok(()),
-            };
+            if self.any.is_some_and(|other| other != index) {
+                return Err(TenantError::config(tenant, "hosts", "another tenant has the host * already"));
+            }
+            self.any = Some(index);
+            return Ok(());
         }
         let host = normalise(host);
-        if let Some(other) = self.exact.insert(host.clone(), index)
-            && other != index
-        {
+        if self.exact.get(&host).is_some_and(|other| *other != index) {
             return Err(TenantError::config(tenant, "hosts", format!("another tenant has the host {host} already")));
         }
+        self.exact.insert(host.clone(), index);
         self.bare
             .entry(without_port(&host).to_owned())
             .and_modify(|known| *known = known.filter(|known| *known == index))

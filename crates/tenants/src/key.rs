@@ -112,7 +112,7 @@ mod tests {
     /// Specification, appendices, "Cryptographic test vectors": seed and signature of an empty object.
     #[test]
     fn it_signs_as_the_specification_says() {
-        let seed = STANDARD_NO_PAD.decode("YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1").expect("base64");
+        let seed = crate::key_file::BASE64.decode("YJDBA9Xnr2sVqXD9Vj7XVUnmFZcZrlw8Md7kMW+3XA1").expect("base64");
         let key = ServerKey::new("1", Zeroizing::new(seed.try_into().expect("32 bytes"))).expect("a key");
         assert_eq!(key.id(), "ed25519:1");
         let signature = key.pair().sign(b"{}");

@@ -6,10 +6,12 @@ use zeroize::Zeroizing;
 
 use crate::ServerKey;
 
-/// Base64 with or without padding.
-const BASE64: engine::GeneralPurpose = engine::GeneralPurpose::new(
+/// Base64 with or without padding, and as forgiving about the last character as other servers are: the specification's own example needs it.
+pub(crate) const BASE64: engine::GeneralPurpose = engine::GeneralPurpose::new(
     &alphabet::STANDARD,
-    engine::GeneralPurposeConfig::new().with_decode_padding_mode(engine::DecodePaddingMode::Indifferent),
+    engine::GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(engine::DecodePaddingMode::Indifferent),
 );
 
 /// Reads a key: PKCS#8 in PEM (named after its public key), or one line `ed25519 <name> <base64 of the 32 secret bytes>`.

@@ -12,6 +12,9 @@ use crate::{OldVerifyKey, ServerKey, tables::TENANT_KEY};
 /// How often generations are read before something is taken to be wrong with the table.
 const MAX_GENERATIONS: i64 = 1000;
 
+/// How often an insert of unknown outcome is tried.
+const INSERTS: usize = 4;
+
 /// The key that signs for a tenant, and those that did.
 pub(crate) struct Keys {
     pub(crate) current: ServerKey,
@@ -68,18 +71,19 @@ fn settle(rows: &[TenantKeyRow], candidate: &mut Option<ServerKey>, from_file: b
     Ok(Some(Keys { current, old }))
 }
 
-/// Inserts a row; answers what is there then.
+/// Inserts a row; answers what is there then: ours or that of a replica that was faster. Tried again where the outcome is unknown.
 async fn insert(store: &dyn Store, server_name: &str, generation: i64, row: Bytes) -> Result<Bytes, StoreError> {
-    match store.insert(&TENANT_KEY, &key![server_name], &key![generation], row.clone(), None).await {
-        Ok(Cas::Applied) => Ok(row),
-        Ok(Cas::Refused(Some(other))) => Ok(other),
-        // Read again: the other's row, ours, or the failure.
-        Ok(Cas::Refused(None)) | Err(StoreError::Unknown(_)) => store
-            .get_serial(&TENANT_KEY, &key![server_name], &key![generation])
-            .await?
-            .ok_or_else(|| StoreError::Unavailable("the signing key could not be stored; start again".to_owned())),
-        Err(error) => Err(error),
+    let mut unknown = StoreError::Unavailable("the signing key could not be stored".to_owned());
+    for _ in 0..INSERTS {
+        match store.insert(&TENANT_KEY, &key![server_name], &key![generation], row.clone(), None).await {
+            Ok(Cas::Applied) => return Ok(row),
+            Ok(Cas::Refused(Some(there))) => return Ok(there),
+            Ok(Cas::Refused(None)) => {}
+            Err(error @ StoreError::Unknown(_)) => unknown = error,
+            Err(error) => return Err(error),
+        }
     }
+    Err(unknown)
 }
 
 fn encode(key: &ServerKey, from_file: bool, now: TimestampMicros) -> Bytes {

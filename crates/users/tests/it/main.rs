@@ -1,0 +1,26 @@
+//! Users over a store: what entries become, what readers see, and the sessions that replicas share.
+
+mod applying;
+mod shared_secret;
+mod uia;
+
+use std::sync::Arc;
+
+use banyan_core::{ManualClock, SeededEntropy, TimestampMicros};
+use banyan_store::memory::MemoryStore;
+use banyan_users::TABLES;
+
+/// A store with a clock and randomness.
+struct World {
+    clock: ManualClock,
+    store: MemoryStore,
+    entropy: Arc<SeededEntropy>,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = ManualClock::new(TimestampMicros(1_800_000_000_000_000));
+        let store = MemoryStore::new(TABLES, Arc::new(clock.clone()), 1).expect("tables that do not clash");
+        Self { clock, store, entropy: Arc::new(SeededEntropy::new(1)) }
+    }
+}
