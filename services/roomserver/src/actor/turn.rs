@@ -16,7 +16,7 @@ use banyan_rooms::{
     version::RoomVersion,
 };
 use banyan_tenants::Tenants;
-use ruma::{EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, RoomId, ServerName, UInt, events::StateEventType};
+use ruma::{EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, RoomId, ServerName, UInt, events::StateEventType};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
@@ -201,11 +201,6 @@ impl Turn {
     /// The ids of events whose rows this turn changes.
     pub(super) fn event_ids(&self) -> Vec<OwnedEventId> {
         self.events.iter().map(|event| event.pdu.event_id().to_owned()).collect()
-    }
-
-    /// An owned copy of the room's id.
-    pub(crate) fn owned_room_id(&self) -> OwnedRoomId {
-        self.cell.room_id.clone()
     }
 }
 

@@ -1,0 +1,13 @@
+//! The roomserver as its callers see it: its gRPC client over a local transport, on the memory store and the in-process bus.
+
+mod alias;
+mod create;
+mod membership;
+mod reading;
+mod redaction;
+mod restart;
+mod restricted;
+mod send;
+mod tenants;
+mod visibility;
+mod world;
