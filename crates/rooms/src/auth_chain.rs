@@ -34,6 +34,17 @@ impl<'a> AuthGraph<'a> {
         Self { source, room, version, events: HashMap::new(), unknown: HashSet::new() }
     }
 
+    /// The room's version.
+    #[must_use]
+    pub const fn version(&self) -> &'static RoomVersion {
+        self.version
+    }
+
+    /// Puts an event in that is not in the source.
+    pub fn insert(&mut self, event: KnownEvent) {
+        self.events.insert(event.pdu.event_id().to_owned(), event);
+    }
+
     /// Reads these events, where they are not read yet.
     ///
     /// # Errors

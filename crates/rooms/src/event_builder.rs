@@ -7,7 +7,10 @@ use ruma::{
     CanonicalJsonObject, CanonicalJsonValue, MilliSecondsSinceUnixEpoch, OwnedEventId, OwnedRoomId, OwnedUserId, UInt, UserId,
     events::TimelineEventType,
 };
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 
 use crate::{
     auth::{self, AuthError, AuthState},
@@ -146,13 +149,38 @@ pub fn build(draft: EventDraft, position: Position<'_>, state: &AuthState, signe
     finish(object, position.version, signer)
 }
 
-/// Content from a client as canonical JSON.
+/// Content from a client as canonical JSON. Whole numbers may be written in any way that JSON allows (`-0`, `1e10`), as in the
+/// specification's examples of the transformation; events of other servers have no such freedom.
 ///
 /// # Errors
 ///
-/// If it is not an object, or has no canonical form: `M_BAD_JSON`.
+/// If it is not an object, or has no canonical form (a fraction, a number out of range): `M_BAD_JSON`.
 pub fn content_from_json(json: &[u8]) -> Result<CanonicalJsonObject, BuildError> {
-    serde_json::from_slice(json).map_err(|error| BuildError::Content(error.to_string()))
+    let content = |error: String| BuildError::Content(error);
+    let mut value: Value = serde_json::from_slice(json).map_err(|error| content(error.to_string()))?;
+    whole_numbers(&mut value);
+    match CanonicalJsonValue::try_from(value) {
+        Ok(CanonicalJsonValue::Object(object)) => Ok(object),
+        Ok(_) => Err(content("it is not an object".to_owned())),
+        Err(error) => Err(content(error.to_string())),
+    }
+}
+
+/// Writes whole numbers as integers.
+fn whole_numbers(value: &mut Value) {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let float = number.as_f64().unwrap_or(f64::NAN);
+            if float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 {
+                #[expect(clippy::cast_possible_truncation, reason = "whole and in range")]
+                let integer = float as i64;
+                *value = integer.into();
+            }
+        }
+        Value::Array(values) => values.iter_mut().for_each(whole_numbers),
+        Value::Object(members) => members.values_mut().for_each(whole_numbers),
+        _ => {}
+    }
 }
 
 fn raw(content: &CanonicalJsonObject) -> Result<Box<RawValue>, BuildError> {

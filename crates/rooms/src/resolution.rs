@@ -13,7 +13,7 @@ use ruma::{
 use crate::{
     auth,
     auth_chain::AuthGraph,
-    event_source::EventSourceError,
+    event_source::{EventSourceError, KnownEvent},
     pdu::Pdu,
     placement::Placer,
     state::{State, StateDelta, StateError, StateKey, Written},
@@ -50,7 +50,8 @@ struct Problem {
 }
 
 impl Placer {
-    /// Merges states of a room. The answer does not depend on their order. `at` is the timestamp of nodes that are written.
+    /// Merges states of a room. The answer does not depend on their order. `new`: an event that is in one of the states and not yet
+    /// in the event source. `at` is the timestamp of nodes that are written.
     ///
     /// # Errors
     ///
@@ -60,6 +61,7 @@ impl Placer {
         room: &RoomId,
         version: &'static RoomVersion,
         states: &[State],
+        new: Option<&KnownEvent>,
         at: TimestampMicros,
     ) -> Result<Written, ResolutionError> {
         let mut distinct: Vec<&State> = Vec::with_capacity(states.len());
@@ -73,7 +75,9 @@ impl Placer {
         if conflicts.is_empty() {
             return Ok(Written { state: first, nodes: Vec::new() });
         }
-        let problem = self.problem(room, version, &first, distinct.len(), &conflicts).await?;
+        let mut graph = AuthGraph::new(&**self.events(), room, version);
+        new.into_iter().for_each(|event| graph.insert(event.clone()));
+        let problem = self.problem(room, graph, &first, distinct.len(), &conflicts).await?;
         let resolved = tokio::task::spawn_blocking(move || problem.solve()).await.map_err(|_| ResolutionError::Aborted)??;
         let (base, changes) = closest(&distinct, &conflicts, &resolved);
         Ok(self.states().apply(room, base, changes, at).await?)
@@ -96,12 +100,12 @@ impl Placer {
     async fn problem(
         &self,
         room: &RoomId,
-        version: &'static RoomVersion,
+        mut graph: AuthGraph<'_>,
         first: &State,
         states: usize,
         conflicts: &Conflicts,
     ) -> Result<Problem, ResolutionError> {
-        let mut graph = AuthGraph::new(&**self.events(), room, version);
+        let version = graph.version();
         let conflicted: HashSet<OwnedEventId> = conflicts.values().flatten().flatten().cloned().collect();
         let common = self.common_powers(room, first, conflicts).await?;
         graph.load_chains(conflicted.iter().chain(common.values()).cloned()).await?;

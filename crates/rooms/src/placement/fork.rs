@@ -61,7 +61,7 @@ impl Placer {
             return Err(PlaceError::Rejected(auth::AuthError("the event follows no other event".to_owned())));
         }
         let states = self.states_after(event, &prev_events).await?;
-        Ok(self.resolve(event.room_id(), event.version(), &states, request.now).await?)
+        Ok(self.resolve(event.room_id(), event.version(), &states, None, request.now).await?)
     }
 
     /// The current state once the ends are `judged.extremities`.
@@ -74,7 +74,8 @@ impl Placer {
         }
         let mut states = self.states_after(event, &others).await?;
         states.push(judged.after.state.clone());
-        Ok(self.resolve(event.room_id(), event.version(), &states, request.now).await?)
+        let new = KnownEvent { pdu: event.clone(), standing: judged.standing, state_after: Some(judged.after.state.clone()) };
+        Ok(self.resolve(event.room_id(), event.version(), &states, Some(&new), request.now).await?)
     }
 
     async fn states_after(&self, event: &Pdu, ids: &[OwnedEventId]) -> Result<Vec<State>, PlaceError> {
