@@ -56,7 +56,14 @@ struct Printer {
 impl Printer {
     /// The options of a table: values first, tables after them.
     fn table(&self, out: &mut String, place: &Place, schema: &Value, defaults: &Value) {
-        let schema = self.variant(schema, defaults);
+        let (chosen, others) = self.variants(schema, defaults);
+        self.options(out, place, &chosen, defaults);
+        for other in others {
+            self.alternative(out, place, &other);
+        }
+    }
+
+    fn options(&self, out: &mut String, place: &Place, schema: &Value, defaults: &Value) {
         let Some(options) = schema["properties"].as_object() else { return };
         let resolved: Vec<(&String, Value)> = options.iter().map(|(key, option)| (key, self.resolve(option))).collect();
         let (tables, values): (Vec<_>, Vec<_>) = resolved.iter().partition(|(_, option)| self.is_table(option));
@@ -155,16 +162,24 @@ impl Printer {
             || map_element(&element).is_some_and(|inner| self.is_table(&self.resolve(inner)))
     }
 
-    /// Of a choice between tables, the one the default is.
-    fn variant(&self, schema: &Value, defaults: &Value) -> Value {
-        let Some(variants) = schema["oneOf"].as_array() else { return schema.clone() };
-        let fits = |variant: &Value| {
-            let options = variant["properties"].as_object().into_iter().flatten();
-            let tags: Vec<_> = options.filter(|(_, option)| option["const"].is_string()).collect();
-            !tags.is_empty() && tags.into_iter().all(|(key, option)| defaults[key] == option["const"])
-        };
-        let variants: Vec<Value> = variants.iter().map(|variant| self.resolve(variant)).collect();
-        variants.iter().find(|variant| fits(variant)).or_else(|| variants.first()).cloned().unwrap_or_default()
+    /// Another form that the table may have, commented out.
+    fn alternative(&self, out: &mut String, place: &Place, schema: &Value) {
+        let tags: Vec<String> = tags(schema).map(|(key, tag)| format!("{key} = {tag}")).collect();
+        let _ = write!(out, "\n# Or, with {}:", tags.join(", "));
+        out.push('\n');
+        self.comment(out, schema);
+        self.options(out, &Place { commented: true, ..place.clone() }, schema, &Value::Null);
+    }
+
+    /// Of a choice between tables, the one the default is, and the others.
+    fn variants(&self, schema: &Value, defaults: &Value) -> (Value, Vec<Value>) {
+        let Some(variants) = schema["oneOf"].as_array() else { return (schema.clone(), Vec::new()) };
+        let mut variants: Vec<Value> = variants.iter().map(|variant| self.resolve(variant)).collect();
+        let chosen = variants.iter().position(|variant| tags(variant).all(|(key, tag)| defaults[key] == *tag)).unwrap_or_default();
+        if variants.is_empty() {
+            return (Value::Null, variants);
+        }
+        (variants.remove(chosen), variants)
     }
 
     /// Follows references and takes the null out of what may be left out; what is said at the option wins over what its type says.
@@ -177,14 +192,21 @@ impl Printer {
         let Some(inner) = inner else { return option.clone() };
         let mut merged = self.resolve(inner);
         if let (Some(merged), Some(option)) = (merged.as_object_mut(), option.as_object()) {
-            let own = option.iter().filter(|(key, _)| !matches!(key.as_str(), "$ref" | "anyOf"));
-            merged.extend(own.map(|(key, value)| (key.clone(), value.clone())));
+            for (key, value) in option.iter().filter(|(key, _)| !matches!(key.as_str(), "$ref" | "anyOf")) {
+                match (merged.get_mut(key).and_then(Value::as_object_mut), value.as_object()) {
+                    (Some(there), Some(more)) if key == "properties" => there.extend(more.clone()),
+                    _ => drop(merged.insert(key.clone(), value.clone())),
+                }
+            }
         }
         merged
     }
 
     /// Something to show where there is no default.
     fn placeholder(&self, option: &Value) -> Value {
+        if let Some(tag) = option.get("const") {
+            return tag.clone();
+        }
         if let Some(choice) = self.choices(option).first() {
             return Value::from(choice.as_str());
         }
@@ -198,6 +220,12 @@ impl Printer {
             _ => Value::from(""),
         }
     }
+}
+
+/// The options that tell one form of a table from another, and their values.
+fn tags(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let options = schema["properties"].as_object().into_iter().flatten();
+    options.filter_map(|(key, option)| option.get("const").map(|tag| (key, tag)))
 }
 
 /// The default of an option: what the whole default says, else what the option's own schema says.
@@ -263,6 +291,7 @@ mod tests {
         /// By name.
         named: BTreeMap<String, Inner>,
         backend: Backend,
+        store: banyan_store::StoreConfig,
     }
 
     #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -303,6 +332,7 @@ mod tests {
                 pairs: vec![Inner::default(), Inner { count: 2, reason: Some("b".to_owned()) }],
                 named: BTreeMap::new(),
                 backend: Backend::Disk { path: "data".to_owned() },
+                store: banyan_store::StoreConfig::default(),
             }
         }
     }
@@ -336,6 +366,9 @@ mod tests {
             "[[pairs]]",
             "# [named.NAME]",
             "path = \"data\"",
+            "# Or, with kind = \"memory\":",
+            "# size = 0",
+            "# Or, with kind = \"cql\":",
             "# Where.",
             "sample_ratio = 0.01",
         ] {
