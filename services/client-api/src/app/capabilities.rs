@@ -1,0 +1,24 @@
+//! What this server can do.
+
+use banyan_tenants::{Tenant, config::ROOM_VERSIONS};
+use serde_json::{Map, Value, json};
+
+/// The versions of the specification whose endpoints, as far as they are served, behave as it says.
+pub(crate) const SPECIFICATION_VERSIONS: &[&str] = &[
+    "r0.6.0", "r0.6.1", "v1.1", "v1.2", "v1.3", "v1.4", "v1.5", "v1.6", "v1.7", "v1.8", "v1.9", "v1.10", "v1.11", "v1.12", "v1.13",
+    "v1.14", "v1.15", "v1.16", "v1.17", "v1.18", "v1.19",
+];
+
+/// The `capabilities` object (client-server API, "Capabilities negotiation").
+pub(crate) fn capabilities(tenant: &Tenant) -> Value {
+    let available: Map<String, Value> = ROOM_VERSIONS.iter().map(|version| ((*version).to_owned(), json!("stable"))).collect();
+    json!({
+        "m.3pid_changes": { "enabled": false },
+        "m.change_password": { "enabled": false },
+        "m.get_login_token": { "enabled": false },
+        "m.profile_fields": { "enabled": true },
+        "m.room_versions": { "default": tenant.config().default_room_version, "available": available },
+        "m.set_avatar_url": { "enabled": true },
+        "m.set_displayname": { "enabled": true },
+    })
+}

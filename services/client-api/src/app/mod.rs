@@ -1,0 +1,101 @@
+//! The use cases: plain values in, plain values out.
+
+pub(crate) mod account_data;
+pub(crate) mod aliases;
+pub(crate) mod auth;
+pub(crate) mod caller;
+pub(crate) mod capabilities;
+pub(crate) mod commands;
+pub(crate) mod create_room;
+pub(crate) mod event_filter;
+pub(crate) mod events;
+pub(crate) mod filters;
+pub(crate) mod limits;
+pub(crate) mod login;
+pub(crate) mod logout;
+pub(crate) mod members;
+pub(crate) mod membership;
+pub(crate) mod messages;
+pub(crate) mod profile;
+pub(crate) mod push_rules;
+pub(crate) mod register;
+pub(crate) mod register_by_secret;
+pub(crate) mod send;
+pub(crate) mod state;
+pub(crate) mod sync;
+pub(crate) mod token_cache;
+
+use std::{fmt, ops::Deref, sync::Arc};
+
+use banyan_core::{Clock, ServiceError, ShardCount};
+use banyan_rooms::reader::RoomReader;
+use banyan_runtime::{Context, Shutdown};
+use banyan_tenants::Tenants;
+use banyan_users::{SharedSecretRegistration, UiaSessions, UserReader};
+use ruma::{OwnedRoomId, RoomId};
+
+pub(crate) use self::caller::Requester;
+use self::{commands::Commands, limits::Limits, token_cache::TokenCache};
+use crate::config::ClientApiConfig;
+
+/// What the use cases work with. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct App(Arc<Parts>);
+
+/// The parts of [`App`].
+pub(crate) struct Parts {
+    pub(crate) config: ClientApiConfig,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) shards: ShardCount,
+    pub(crate) tenants: Tenants,
+    pub(crate) rooms: RoomReader,
+    pub(crate) users: UserReader,
+    pub(crate) uia: UiaSessions,
+    pub(crate) shared_secret: SharedSecretRegistration,
+    pub(crate) commands: Commands,
+    pub(crate) tokens: TokenCache,
+    pub(crate) limits: Limits,
+    pub(crate) shutdown: Shutdown,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    pub(crate) fn new(context: &Context, tenants: Tenants, config: ClientApiConfig) -> Self {
+        let Context { clock, entropy, store, shards, router, shutdown, .. } = context;
+        Self(Arc::new(Parts {
+            clock: clock.clone(),
+            shards: *shards,
+            rooms: RoomReader::new(store.clone(), config.state_cache_bytes),
+            users: UserReader::new(store.clone()),
+            uia: UiaSessions::new(store.clone(), clock.clone(), entropy.clone(), UiaSessions::LIFETIME),
+            shared_secret: SharedSecretRegistration::new(store.clone(), clock.clone(), entropy.clone()),
+            commands: Commands::new(router.clone(), *shards),
+            tokens: TokenCache::new(*shards, config.token_cache),
+            limits: Limits::new(&tenants, config.rate_limited_callers, clock),
+            shutdown: shutdown.clone(),
+            tenants,
+            config,
+        }))
+    }
+
+    /// The room of a name that a client gave: an id, or an alias of this installation.
+    pub(crate) async fn room_of(&self, id_or_alias: &str) -> Result<OwnedRoomId, ServiceError> {
+        if id_or_alias.starts_with('#') {
+            return Ok(self.resolve_alias(id_or_alias).await?.room_id);
+        }
+        RoomId::parse(id_or_alias).map_err(|_| ServiceError::invalid_param("Neither a room id nor a room alias"))
+    }
+}

@@ -1,0 +1,234 @@
+//! Making accounts.
+
+use banyan_core::{ErrorCode, RequestId, ServiceError};
+use banyan_proto::userserver::{LoginResponse, RegisterRequest, UseRegistrationTokenRequest, use_registration_token_request::Step};
+use banyan_users::{Operation, UiaSession, token::registration_token_name, user_id};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::{App, auth::guest_access_forbidden, caller::Visitor};
+
+const TOKEN_STAGE: &str = "m.login.registration_token";
+const DUMMY_STAGE: &str = "m.login.dummy";
+
+/// What a client asks for. The body without `auth` is what user-interactive authentication is bound to.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct Registration {
+    #[serde(default)]
+    pub(crate) auth: Option<Auth>,
+    #[serde(default)]
+    pub(crate) username: Option<String>,
+    #[serde(default)]
+    pub(crate) password: Option<String>,
+    #[serde(default)]
+    pub(crate) device_id: Option<String>,
+    #[serde(default)]
+    pub(crate) initial_device_display_name: Option<String>,
+    #[serde(default)]
+    pub(crate) inhibit_login: bool,
+}
+
+/// A step of user-interactive authentication.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub(crate) struct Auth {
+    #[serde(default, rename = "type")]
+    kind: Option<String>,
+    #[serde(default)]
+    session: Option<String>,
+    #[serde(default)]
+    token: Option<String>,
+}
+
+/// How far a registration got.
+#[derive(Debug)]
+pub(crate) enum Registered {
+    /// The account is made.
+    Done(LoginResponse),
+    /// 401 with this body: stages are missing.
+    Challenge(Value),
+}
+
+impl App {
+    /// Makes a guest account.
+    ///
+    /// # Errors
+    /// M_GUEST_ACCESS_FORBIDDEN where the tenant has no guests.
+    pub(crate) async fn register_guest(&self, visitor: &Visitor, registration: Registration) -> Result<LoginResponse, ServiceError> {
+        if !visitor.tenant.config().registration.guests {
+            return Err(guest_access_forbidden());
+        }
+        let user_id = generated_user_id(visitor, visitor.request_id);
+        let request = RegisterRequest { guest: true, ..register_request(visitor, &user_id, visitor.request_id, registration) };
+        // Guests have no password and choose no device id (client-server API, POST /register).
+        let request = RegisterRequest { password: String::new(), device_id: String::new(), inhibit_login: false, ..request };
+        self.register_at_owner(&user_id, request).await
+    }
+
+    /// Makes an account once the stages of one of the tenant's flows are passed. `parameters` is the whole body.
+    ///
+    /// # Errors
+    /// M_FORBIDDEN where nobody may register, M_INVALID_USERNAME, M_USER_IN_USE, M_MISSING_PARAM without a password.
+    pub(crate) async fn register(
+        &self,
+        visitor: &Visitor,
+        registration: Registration,
+        parameters: &Map<String, Value>,
+    ) -> Result<Registered, ServiceError> {
+        let flows = visitor.tenant.registration_flows();
+        if flows.is_empty() {
+            return Err(ServiceError::forbidden("Registration is disabled"));
+        }
+        if let Some(username) = &registration.username {
+            self.check_username(visitor, username).await?;
+        }
+        let operation = Operation {
+            tenant: visitor.server_name(),
+            endpoint: "POST /_matrix/client/v3/register",
+            user_id: None,
+            parameters,
+            flows: &flows,
+        };
+        let auth = registration.auth.clone().unwrap_or_default();
+        let mut session = self.uia.open(&operation, auth.session.as_deref()).await?;
+        let error = self.take_stage(visitor, &mut session, &auth).await?;
+        if error.is_some() || !session.is_complete() {
+            return Ok(Registered::Challenge(self.uia.challenge(&mut session, error.as_ref()).await?));
+        }
+        if registration.password.is_none() {
+            return Err(ServiceError::matrix(ErrorCode::InvalidArgument, "M_MISSING_PARAM", "Missing params: password"));
+        }
+        let answer = self.register_authorised(visitor, registration, &mut session).await?;
+        Ok(Registered::Done(answer))
+    }
+
+    /// Whether a name could be registered just now.
+    ///
+    /// # Errors
+    /// M_INVALID_USERNAME, M_USER_IN_USE.
+    pub(crate) async fn check_username(&self, visitor: &Visitor, username: &str) -> Result<String, ServiceError> {
+        let user_id = user_id::for_registration(username, visitor.server_name())?;
+        if self.users.account(&user_id).await?.is_some() {
+            return Err(ServiceError::matrix(ErrorCode::Conflict, "M_USER_IN_USE", "This user name is taken"));
+        }
+        Ok(user_id)
+    }
+
+    /// Whether a registration token could be used just now.
+    ///
+    /// # Errors
+    /// M_FORBIDDEN where nobody may register.
+    pub(crate) async fn registration_token_is_valid(&self, visitor: &Visitor, token: &str) -> Result<bool, ServiceError> {
+        if visitor.tenant.registration_flows().is_empty() {
+            return Err(ServiceError::forbidden("Registration is disabled"));
+        }
+        let Some(allowed) = visitor.tenant.registration_token(token) else { return Ok(false) };
+        let now = self.clock.now();
+        if allowed.expires.is_some_and(|expires| expires <= now) {
+            return Ok(false);
+        }
+        let Some(uses_allowed) = allowed.uses_allowed else { return Ok(true) };
+        let used = self.users.registration_token(visitor.server_name(), token).await?.unwrap_or_default();
+        let held = used.pending.values().filter(|until| **until > now.0).count() as u64;
+        Ok(used.completed + held < uses_allowed)
+    }
+
+    /// Passes the stage that the request brings. `Some`: it failed, and the challenge says why.
+    async fn take_stage(&self, visitor: &Visitor, session: &mut UiaSession, auth: &Auth) -> Result<Option<ServiceError>, ServiceError> {
+        let Some(stage) = auth.kind.as_deref() else { return Ok(None) };
+        if session.has_passed(stage) {
+            return Ok(None);
+        }
+        if !session.is_next(stage) {
+            let message = "This is not one of the stages that are asked for";
+            return Ok(Some(ServiceError::matrix(ErrorCode::Unauthenticated, "M_UNAUTHORIZED", message)));
+        }
+        let subject = match stage {
+            DUMMY_STAGE => "",
+            TOKEN_STAGE => {
+                let Some(token) = auth.token.as_deref() else {
+                    return Ok(Some(ServiceError::bad_json("auth.token is missing")));
+                };
+                if !self.use_token(visitor, session.id(), token, Step::Hold).await? {
+                    return Ok(Some(ServiceError::matrix(ErrorCode::Unauthenticated, "M_UNAUTHORIZED", "Invalid registration token")));
+                }
+                token
+            }
+            _ => return Ok(Some(ServiceError::matrix(ErrorCode::Unauthenticated, "M_UNRECOGNIZED", "Unknown stage"))),
+        };
+        self.uia.pass(session, stage, subject).await?;
+        Ok(None)
+    }
+
+    /// Makes the account of a session that is complete, once.
+    async fn register_authorised(
+        &self,
+        visitor: &Visitor,
+        registration: Registration,
+        session: &mut UiaSession,
+    ) -> Result<LoginResponse, ServiceError> {
+        let token = session.subject(TOKEN_STAGE).map(str::to_owned);
+        let request_id = self.uia.authorise(session).await?;
+        let user_id = match &registration.username {
+            Some(username) => user_id::for_registration(username, visitor.server_name())?,
+            None => generated_user_id(visitor, request_id),
+        };
+        let request = register_request(visitor, &user_id, request_id, registration);
+        match self.register_at_owner(&user_id, request).await {
+            Ok(answer) => {
+                if let Some(token) = token
+                    && let Err(error) = self.use_token(visitor, session.id(), &token, Step::Complete).await
+                {
+                    // The hold ends by itself; the account is made and stays.
+                    tracing::warn!(%error, "a use of a registration token could not be counted");
+                }
+                Ok(answer)
+            }
+            Err(error) => {
+                // Doing it again under the same request id is safe, so the client may.
+                self.uia.restore(session).await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Holds or counts a use of a registration token, where its uses are counted; false if it is not valid.
+    async fn use_token(&self, visitor: &Visitor, session: &str, token: &str, step: Step) -> Result<bool, ServiceError> {
+        if visitor.tenant.registration_token(token).is_none() {
+            return Ok(false);
+        }
+        let request = UseRegistrationTokenRequest {
+            caller: Some(visitor.about_user("")),
+            token: token.to_owned(),
+            session: session.to_owned(),
+            step: step.into(),
+        };
+        let name = registration_token_name(visitor.server_name(), token);
+        let call = |mut client: super::commands::UserClient, request| async move { client.use_registration_token(request).await };
+        Ok(self.commands.user(&name, request, call).await?.valid)
+    }
+
+    /// Has the account made by its owner.
+    pub(crate) async fn register_at_owner(&self, user_id: &str, request: RegisterRequest) -> Result<LoginResponse, ServiceError> {
+        self.commands.user(user_id, request, |mut client, request| async move { client.register(request).await }).await
+    }
+}
+
+fn register_request(visitor: &Visitor, user_id: &str, request_id: RequestId, registration: Registration) -> RegisterRequest {
+    let mut caller = visitor.about_user(user_id);
+    caller.request_id = request_id.to_bytes().to_vec().into();
+    RegisterRequest {
+        caller: Some(caller),
+        password: registration.password.unwrap_or_default(),
+        guest: false,
+        admin: false,
+        inhibit_login: registration.inhibit_login,
+        device_id: registration.device_id.unwrap_or_default(),
+        initial_device_display_name: registration.initial_device_display_name.unwrap_or_default(),
+        remote_addr: visitor.address.to_string(),
+    }
+}
+
+/// The id of someone who chose no name. The same for a repetition of the same request, so that it makes no second account.
+fn generated_user_id(visitor: &Visitor, request_id: RequestId) -> String {
+    format!("@{}:{}", request_id.to_string().to_ascii_lowercase(), visitor.server_name())
+}

@@ -1,0 +1,3 @@
+//! Below `/account`.
+
+pub(crate) mod whoami;

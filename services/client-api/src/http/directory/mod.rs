@@ -1,0 +1,3 @@
+//! Below `/directory`.
+
+pub(crate) mod room;

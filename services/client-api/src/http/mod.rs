@@ -1,0 +1,176 @@
+//! HTTP: the tree of files is the tree of URLs. A handler unpacks, calls one use case, and answers.
+
+mod account;
+mod capabilities;
+mod create_room;
+mod directory;
+mod extract;
+mod guard;
+mod join;
+mod joined_rooms;
+mod login;
+mod logout;
+mod profile;
+mod pushrules;
+mod register;
+mod reply;
+mod rooms;
+mod sync;
+mod synapse_register;
+mod user;
+mod versions;
+mod voip;
+mod well_known;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use axum::{
+    Router, middleware,
+    routing::{MethodRouter, delete, get, post, put},
+};
+use banyan_http::{
+    Api, Endpoint,
+    endpoints::{self, Verb},
+    timeout::timeout,
+};
+
+use crate::app::App;
+
+/// A router with every endpoint of the table that this role serves.
+pub(crate) fn routes(app: &App) -> Router {
+    let mut paths: BTreeMap<String, MethodRouter> = BTreeMap::new();
+    for endpoint in served() {
+        let Some(handler) = handler(endpoint) else { continue };
+        let handler = guarded(app, endpoint, handler);
+        for path in endpoint.paths() {
+            let methods = paths.remove(&path).unwrap_or_default();
+            paths.insert(path, methods.merge(handler.clone()));
+        }
+    }
+    paths.into_iter().fold(Router::new(), |router, (path, methods)| router.route(&path, methods))
+}
+
+/// The rows of the table that are this role's and served.
+pub(crate) fn served() -> impl Iterator<Item = &'static Endpoint> {
+    let rows = [Api::Client, Api::Extension].into_iter().flat_map(|api| endpoints::of(api).iter());
+    rows.filter(|endpoint| endpoint.served_by.is_some())
+}
+
+/// The handler behind the checks that the table's row asks for.
+fn guarded(app: &App, endpoint: &'static Endpoint, handler: MethodRouter<App>) -> MethodRouter {
+    let guard = guard::Guard { app: app.clone(), endpoint };
+    let mut handler = handler;
+    // A sync waits for as long as its client says.
+    if endpoint.operation != "sync" {
+        handler = handler.layer(middleware::from_fn_with_state(Duration::from_millis(app.config.request_timeout_ms), timeout));
+    }
+    handler.layer(middleware::from_fn_with_state(guard, guard::guard)).with_state(app.clone())
+}
+
+/// Which function serves which row.
+fn handler(endpoint: &Endpoint) -> Option<MethodRouter<App>> {
+    match endpoint.verb {
+        Verb::Get => get_handler(endpoint.operation),
+        Verb::Post => post_handler(endpoint.operation),
+        Verb::Put => put_handler(endpoint.operation),
+        Verb::Delete => delete_handler(endpoint.operation),
+    }
+}
+
+fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
+    Some(match operation {
+        "getWellknown" => get(well_known::client),
+        "getWellknownSupport" => get(well_known::support),
+        "getVersions" => get(versions::get),
+        "getCapabilities" => get(capabilities::get),
+        "getLoginFlows" => get(login::flows),
+        "checkUsernameAvailability" => get(register::available::get),
+        "registrationTokenValidity" => get(register::token_validity::get),
+        "getTokenOwner" => get(account::whoami::get),
+        "getRoomIdByAlias" => get(directory::room::get),
+        "getJoinedRooms" => get(joined_rooms::get),
+        "getUserProfile" => get(profile::get),
+        "getProfileField" => get(profile::get_field),
+        "getPushRules" => get(pushrules::all),
+        "getPushRulesGlobal" => get(pushrules::global),
+        "getPushRule" => get(pushrules::rule),
+        "getPushRuleActions" => get(pushrules::actions),
+        "isPushRuleEnabled" => get(pushrules::enabled),
+        "getOneRoomEvent" => get(rooms::event::get),
+        "getJoinedMembersByRoom" => get(rooms::joined_members::get),
+        "getMembersByRoom" => get(rooms::members::get),
+        "getRoomEvents" => get(rooms::messages::get),
+        "getRoomState" => get(rooms::state::all),
+        "getRoomStateWithKey" => get(rooms::state::get),
+        "sync" => get(sync::get),
+        "getAccountData" => get(user::account_data::get),
+        "getAccountDataPerRoom" => get(user::account_data::get_of_room),
+        "getFilter" => get(user::filter::get),
+        "getTurnServer" => get(voip::turn_server),
+        "getSharedSecretNonce" => get(synapse_register::nonce),
+        _ => return None,
+    })
+}
+
+fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
+    Some(match operation {
+        "login" => post(login::post),
+        "logout" => post(logout::one),
+        "logout_all" => post(logout::all),
+        "register" => post(register::post),
+        "createRoom" => post(create_room::post),
+        "joinRoom" => post(join::post),
+        "joinRoomById" => post(rooms::join::post),
+        "leaveRoom" => post(rooms::leave::post),
+        "forgetRoom" => post(rooms::forget::post),
+        "inviteUser" => post(rooms::invite::post),
+        "kick" => post(rooms::kick::post),
+        "ban" => post(rooms::ban::post),
+        "unban" => post(rooms::unban::post),
+        "defineFilter" => post(user::filter::post),
+        "registerBySharedSecret" => post(synapse_register::post),
+        _ => return None,
+    })
+}
+
+fn put_handler(operation: &str) -> Option<MethodRouter<App>> {
+    Some(match operation {
+        "setRoomAlias" => put(directory::room::put),
+        "setProfileField" => put(profile::put_field),
+        "redactEvent" => put(rooms::redact::put),
+        "sendMessage" => put(rooms::send::put),
+        "setRoomStateWithKey" => put(rooms::state::put),
+        "setAccountData" => put(user::account_data::put),
+        "setAccountDataPerRoom" => put(user::account_data::put_of_room),
+        _ => return None,
+    })
+}
+
+fn delete_handler(operation: &str) -> Option<MethodRouter<App>> {
+    Some(match operation {
+        "deleteRoomAlias" => delete(directory::room::delete),
+        "deleteProfileField" => delete(profile::delete_field),
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn every_row_that_says_it_is_served_has_a_handler_and_its_file() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http");
+        for api in [Api::Client, Api::Extension] {
+            for endpoint in endpoints::of(api) {
+                let has_handler = handler(endpoint).is_some();
+                assert_eq!(has_handler, endpoint.served_by.is_some(), "{:?} {}", endpoint.verb, endpoint.path);
+                if let Some(file) = endpoint.served_by {
+                    assert!(folder.join(file).is_file(), "{file} is not there");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! Below `/rooms/{roomId}`.
+
+pub(crate) mod ban;
+pub(crate) mod event;
+pub(crate) mod forget;
+pub(crate) mod invite;
+pub(crate) mod join;
+pub(crate) mod joined_members;
+pub(crate) mod kick;
+pub(crate) mod leave;
+pub(crate) mod members;
+pub(crate) mod messages;
+pub(crate) mod redact;
+pub(crate) mod send;
+pub(crate) mod state;
+pub(crate) mod unban;
+
+use banyan_proto::roomserver::change_membership_request::Action;
+use bytes::Bytes;
+use ruma::{OwnedRoomId, OwnedUserId};
+use serde::Deserialize;
+
+use super::reply::{Reply, empty};
+use crate::app::{App, Requester, membership::Change};
+
+/// A body that names whom it is about.
+#[derive(Deserialize)]
+pub(crate) struct Target {
+    user_id: OwnedUserId,
+    #[serde(default)]
+    reason: Option<String>,
+}
+
+/// Does `action` to somebody.
+async fn change(app: &App, requester: &Requester, room_id: &OwnedRoomId, action: Action, target: Target) -> Reply {
+    let change = Change { target: &target.user_id, action, reason: target.reason, content: Bytes::new() };
+    app.change_membership(requester, room_id, change).await?;
+    Ok(empty())
+}

@@ -1,0 +1,4 @@
+//! Below `/user/{userId}`.
+
+pub(crate) mod account_data;
+pub(crate) mod filter;
