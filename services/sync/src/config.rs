@@ -36,6 +36,8 @@ pub struct SyncConfig {
     pub max_limit: usize,
     /// Devices whose lazily loaded members are remembered.
     pub lazy_devices: u64,
+    /// Bytes of room state kept in memory.
+    pub state_cache_bytes: u64,
 }
 
 impl Default for SyncConfig {
@@ -55,6 +57,7 @@ impl Default for SyncConfig {
             default_limit: 10,
             max_limit: 500,
             lazy_devices: 10_000,
+            state_cache_bytes: 32 << 20,
         }
     }
 }
