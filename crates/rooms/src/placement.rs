@@ -186,6 +186,15 @@ impl Placer {
         Powers::new(create, events.pop()).map_err(|problem| PlaceError::Rejected(AuthError(problem)))
     }
 
+    /// Events by id; `own`, which is being placed and not yet known, may be among them and then comes last.
+    async fn events_with(&self, own: &Pdu, mut ids: Vec<OwnedEventId>) -> Result<Vec<Pdu>, PlaceError> {
+        let asked = ids.len();
+        ids.retain(|id| *id != *own.event_id());
+        let own_too = (ids.len() < asked).then(|| own.clone());
+        let known = if ids.is_empty() { Vec::new() } else { self.known(own.room_id(), own.version(), &ids).await? };
+        Ok(known.into_iter().map(|known| known.pdu).chain(own_too).collect())
+    }
+
     /// Reads events that must all be known, in the order asked.
     async fn known(&self, room: &ruma::RoomId, version: &'static RoomVersion, ids: &[OwnedEventId]) -> Result<Vec<KnownEvent>, PlaceError> {
         let found: HashMap<OwnedEventId, KnownEvent> = self

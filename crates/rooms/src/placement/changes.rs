@@ -26,12 +26,10 @@ impl Placer {
     /// Describes `differences` of current state, caused by `event`.
     pub(super) async fn changes(&self, event: &Pdu, differences: Vec<StateDifference>, current: &State) -> Result<Vec<Change>, PlaceError> {
         let mut ids: Vec<OwnedEventId> = differences.iter().flat_map(|difference| [&difference.old, &difference.new]).flatten().cloned().collect();
-        ids.retain(|id| *id != *event.event_id());
         ids.sort_unstable();
         ids.dedup();
-        let known = if ids.is_empty() { Vec::new() } else { self.known(event.room_id(), event.version(), &ids).await? };
-        let mut events: HashMap<&EventId, &Pdu> = known.iter().map(|known| (known.pdu.event_id(), &known.pdu)).collect();
-        events.insert(event.event_id(), event);
+        let known = self.events_with(event, ids).await?;
+        let events: HashMap<&EventId, &Pdu> = known.iter().map(|event| (event.event_id(), event)).collect();
         let mut changes = Vec::with_capacity(differences.len());
         for difference in &differences {
             let find = |id: &Option<OwnedEventId>| id.as_deref().and_then(|id| events.get(id).copied());
@@ -42,7 +40,7 @@ impl Placer {
                     entry.pdu = new.json().clone();
                 }
                 if matches!(new.membership(), Some("invite" | "knock")) {
-                    entry.stripped_state = self.stripped_state(new, current).await?;
+                    entry.stripped_state = self.stripped_state(event, new, current).await?;
                 }
             }
             changes.push(Change { entry, old: old.cloned() });
@@ -51,11 +49,12 @@ impl Placer {
     }
 
     /// What the invited or knocking user gets to see of the room.
-    async fn stripped_state(&self, member: &Pdu, current: &State) -> Result<Vec<Bytes>, PlaceError> {
+    async fn stripped_state(&self, event: &Pdu, member: &Pdu, current: &State) -> Result<Vec<Bytes>, PlaceError> {
         let mut keys = stripped::stripped_keys(member.sender());
         // The membership itself goes beside it.
         keys.retain(|key| Some(key) != member.key().as_ref());
-        let events = self.state_events(member.room_id(), member.version(), current, &keys).await?;
+        let ids = self.states().get_many(member.room_id(), current, &keys).await?.into_iter().flatten().collect();
+        let events = self.events_with(event, ids).await?;
         Ok(events.iter().filter_map(stripped::strip).collect())
     }
 }

@@ -8,7 +8,7 @@ use ruma::{
 };
 use serde_json::{Value, json};
 
-use crate::{auth_chain::AuthGraph, pdu::Pdu, state::State, testing::{View, restart_time}};
+use crate::{auth_chain::AuthGraph, pdu::Pdu, placement::PlaceError, state::State, testing::{View, restart_time}};
 
 const A: &str = "@a:one.org";
 const B: &str = "@b:two.org";
@@ -146,7 +146,13 @@ async fn history(version: &str, seed: u64, steps: usize) -> Vec<View> {
 async fn hear(view: &mut View, events: &[Pdu]) {
     for event in events {
         if !view.placed.contains(event) {
-            let _ = view.take(event.clone()).await;
+            match view.take(event.clone()).await {
+                Ok(_) | Err(PlaceError::Rejected(_)) => {}
+                Err(PlaceError::MissingEvents(missing)) => {
+                    assert!(!missing.contains(&event.event_id().to_owned()), "an event is asked for to place itself");
+                }
+                Err(error) => panic!("{event:?}: {error}"),
+            }
         }
     }
 }
