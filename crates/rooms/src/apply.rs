@@ -3,11 +3,11 @@
 use banyan_log::{Applier, DerivedRow, Entry};
 use banyan_proto::rooms::{
     AliasByRoomRow, AliasChanged, AliasRow, CurrentChange, CurrentStateRow, EventRow, EventStanding, Forgotten, Gap, GapRow,
-    Imported, ImportRow, Intent, IntentRow, Judged, MembershipRow, Outlier, Placed, Published, PublishedRow, Received, Redacted,
+    ImportRow, Imported, Intent, IntentRow, Judged, MembershipRow, Outlier, Placed, Published, PublishedRow, Received, Redacted,
     RoomEntry, RoomHead, StagedRow, TimelineRow, room_entry::Kind,
 };
-use bytes::Bytes;
 use banyan_store::{Write, key};
+use bytes::Bytes;
 use prost::Message;
 use ruma::RoomId;
 
@@ -149,8 +149,7 @@ impl Rows<'_> {
     }
 
     fn received(&mut self, received: &Received) {
-        let row =
-            StagedRow { event_id: received.event_id.clone(), pdu: received.pdu.clone(), origin: received.origin.clone() };
+        let row = StagedRow { event_id: received.event_id.clone(), pdu: received.pdu.clone(), origin: received.origin.clone() };
         self.rows.push(staged_event::put(self.room_id, self.entry.seq, &row));
     }
 

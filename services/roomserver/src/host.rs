@@ -10,13 +10,7 @@ use banyan_rooms::{apply::RoomApplier, reader::RoomReader};
 use banyan_runtime::ShardHost;
 use parking_lot::RwLock;
 
-use crate::{
-    RoomserverParts, SetupError,
-    actor::Shard,
-    metrics::Metrics,
-    parts::Shared,
-    rpc::Rpc,
-};
+use crate::{RoomserverParts, SetupError, actor::Shard, metrics::Metrics, parts::Shared, rpc::Rpc};
 
 /// The roomserver of this process. Cheap to clone.
 #[derive(Clone)]

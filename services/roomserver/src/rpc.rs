@@ -6,8 +6,8 @@ use banyan_core::ServiceError;
 use banyan_proto::{
     roomserver::{
         ChangeMembershipRequest, ChangeMembershipResponse, ClaimAliasRequest, ClaimAliasResponse, CreateRoomRequest,
-        CreateRoomResponse, ForgetRoomRequest, ForgetRoomResponse, PrepareRoomRequest, PrepareRoomResponse,
-        ReleaseAliasRequest, ReleaseAliasResponse, SendEventRequest, SendEventResponse, room_service_server::RoomService,
+        CreateRoomResponse, ForgetRoomRequest, ForgetRoomResponse, PrepareRoomRequest, PrepareRoomResponse, ReleaseAliasRequest,
+        ReleaseAliasResponse, SendEventRequest, SendEventResponse, room_service_server::RoomService,
     },
     status::to_status,
 };

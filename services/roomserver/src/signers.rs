@@ -18,9 +18,8 @@ impl Signers {
         let mut signers = HashMap::new();
         for tenant in tenants.iter() {
             let key = tenant.key();
-            let signer = ServerSigner::new(tenant.name().to_owned(), key.name(), key.secret()).map_err(|error| {
-                SetupError::SigningKey { tenant: tenant.name().to_string(), problem: error.to_string() }
-            })?;
+            let signer = ServerSigner::new(tenant.name().to_owned(), key.name(), key.secret())
+                .map_err(|error| SetupError::SigningKey { tenant: tenant.name().to_string(), problem: error.to_string() })?;
             signers.insert(tenant.name().to_string(), Arc::new(signer));
         }
         Ok(Self(signers))

@@ -234,8 +234,7 @@ impl RoomReader {
         wanted: Vec<StateId>,
         known: &HashMap<String, Bytes>,
     ) -> Result<Vec<StateEvent>, ReadError> {
-        let missing: Vec<&EventId> =
-            wanted.iter().map(|id| &*id.event_id).filter(|id| !known.contains_key(id.as_str())).collect();
+        let missing: Vec<&EventId> = wanted.iter().map(|id| &*id.event_id).filter(|id| !known.contains_key(id.as_str())).collect();
         let mut read: HashMap<OwnedEventId, Bytes> = HashMap::new();
         for ids in missing.chunks(1_000) {
             let events = self.events(room_id, ids).await?;

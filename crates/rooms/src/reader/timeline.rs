@@ -66,8 +66,7 @@ impl RoomReader {
         while (lowest..=highest).contains(&bucket) {
             let store = &*self.inner.store;
             let bounds = narrowed(&page, (after, upto), reverse);
-            let (rows, more) =
-                timeline::scan_bucket(store, room_id, bucket, bounds, reverse, limit - page.events.len()).await?;
+            let (rows, more) = timeline::scan_bucket(store, room_id, bucket, bounds, reverse, limit - page.events.len()).await?;
             for (place, row) in rows {
                 page.next = Some(if reverse { place.before() } else { place });
                 if !row.soft_failed {

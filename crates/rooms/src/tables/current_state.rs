@@ -118,12 +118,7 @@ pub type Entry = ((String, String), CurrentStateRow);
 ///
 /// # Errors
 /// The store's.
-pub async fn scan(
-    store: &dyn Store,
-    room_id: &RoomId,
-    buckets: u32,
-    event_type: Option<&str>,
-) -> Result<Vec<Entry>, ReadError> {
+pub async fn scan(store: &dyn Store, room_id: &RoomId, buckets: u32, event_type: Option<&str>) -> Result<Vec<Entry>, ReadError> {
     let range = event_type.map_or_else(|| Range::all(1), |event_type| Range::prefix(key![event_type], 1));
     let parts: Vec<Vec<Row>> = stream::iter(0..i64::from(buckets.clamp(1, MAX_BUCKETS)))
         .map(|bucket| {

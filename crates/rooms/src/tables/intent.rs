@@ -39,7 +39,6 @@ pub type Intent = (String, String, IntentRow);
 /// The store's.
 pub async fn scan(store: &dyn Store, log: LogId) -> Result<Vec<Intent>, ReadError> {
     let rows = scan_all(store, &TABLE, &key![log.to_string()], Range::all(1), MAX_INTENTS).await?;
-    let read =
-        |row: &Row| Ok((text_at(&TABLE, &row.clustering, 0)?, text_at(&TABLE, &row.clustering, 1)?, decode(&TABLE, row)?));
+    let read = |row: &Row| Ok((text_at(&TABLE, &row.clustering, 0)?, text_at(&TABLE, &row.clustering, 1)?, decode(&TABLE, row)?));
     rows.iter().map(read).collect()
 }

@@ -112,8 +112,7 @@ impl VisibilityFilter {
 
     /// The moment before an event, where the event itself changed it: a history visibility, or the user's own membership.
     async fn before(&self, event: &StoredEvent, after: &Moment) -> Result<Option<Moment>, ReadError> {
-        let kind: Kind<'_> =
-            serde_json::from_slice(&event.pdu).map_err(|error| ReadError::corrupt("timeline", error))?;
+        let kind: Kind<'_> = serde_json::from_slice(&event.pdu).map_err(|error| ReadError::corrupt("timeline", error))?;
         match (&*kind.kind, kind.state_key.as_deref()) {
             ("m.room.history_visibility", Some("")) => {
                 let visibility = history_visibility(&self.replaced_content(event).await?);

@@ -27,7 +27,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         Just(HistoryVisibility::Joined),
         Just(HistoryVisibility::WorldReadable),
     ];
-    let step = prop_oneof![membership.prop_map(Step::Membership), visibility.prop_map(Step::Visibility), any::<()>().prop_map(|()| Step::Message)];
+    let step = prop_oneof![
+        membership.prop_map(Step::Membership),
+        visibility.prop_map(Step::Visibility),
+        any::<()>().prop_map(|()| Step::Message)
+    ];
     proptest::collection::vec(step, 1..40)
 }
 

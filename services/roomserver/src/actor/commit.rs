@@ -28,7 +28,7 @@ impl Turn {
     ) -> Result<Arc<str>, ServiceError> {
         let answer = answer.into();
         if self.entries.is_empty() {
-            return Ok(answer);
+            return self.shard.confirm(answer).await;
         }
         keys.extend(caller.request_id.map(CommandKey::Request));
         let group = proposals(std::mem::take(&mut self.entries), self.room_id(), caller)?;
@@ -39,6 +39,7 @@ impl Turn {
         self.shard.remember(&keys, &outcome);
         self.shard.set_moving(&event_ids, &outcome);
         self.memory.head = self.head.take();
+        self.memory.state = std::mem::take(&mut self.state);
         let (shard, events) = (self.shard.clone(), std::mem::take(&mut self.events));
         // The cell stays in memory until the rows are written: whoever loads the room before would load the past.
         let _cell = self.cell.clone();

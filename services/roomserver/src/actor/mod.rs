@@ -8,6 +8,9 @@ mod room;
 mod shard;
 mod turn;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use self::{
     caller::Caller,
     outcome::{CommandKey, Outcome},

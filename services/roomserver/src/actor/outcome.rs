@@ -15,12 +15,7 @@ pub(crate) enum CommandKey {
     /// The request id.
     Request(RequestId),
     /// A client's transaction.
-    Transaction {
-        user_id: String,
-        device_id: String,
-        scope: String,
-        txn_id: String,
-    },
+    Transaction { user_id: String, device_id: String, scope: String, txn_id: String },
 }
 
 impl From<&banyan_proto::rooms::Transaction> for CommandKey {

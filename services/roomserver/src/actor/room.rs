@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use banyan_core::ServiceError;
 use banyan_proto::rooms::RoomHead;
-use banyan_rooms::reader::RoomReader;
+use banyan_rooms::{reader::RoomReader, state::State};
 use ruma::{OwnedRoomId, RoomId};
 use tokio::sync::Mutex;
 
-use crate::metrics::Metrics;
+use crate::{errors, metrics::Metrics};
 
 /// A room and its turns.
 pub(crate) struct RoomCell {
@@ -22,6 +22,8 @@ pub(crate) struct RoomCell {
 pub(crate) struct Memory {
     loaded: bool,
     pub(crate) head: Option<Arc<RoomHead>>,
+    /// `head.current`, read.
+    pub(crate) state: State,
 }
 
 impl RoomCell {
@@ -42,6 +44,8 @@ impl Memory {
     pub(crate) async fn load(&mut self, reader: &RoomReader, room_id: &RoomId) -> Result<(), ServiceError> {
         if !self.loaded {
             self.head = reader.head(room_id).await?.map(Arc::new);
+            let current = self.head.as_ref().and_then(|head| head.current.as_ref());
+            self.state = current.map_or_else(|| Ok(State::empty()), State::from_proto).map_err(errors::state)?;
             self.loaded = true;
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use banyan_core::ServiceError;
+use banyan_core::{ErrorCode, ServiceError};
 use banyan_log::OwnedLog;
 use banyan_proto::rooms::Transaction;
 use banyan_rooms::{
@@ -19,11 +19,7 @@ use parking_lot::Mutex;
 use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{
-    Caller, CommandKey, Outcome,
-    commit::answer_of,
-    room::RoomCell,
-};
+use super::{Caller, CommandKey, Outcome, commit::answer_of, room::RoomCell};
 use crate::{metrics::Metrics, parts::Shared};
 
 /// How long the answer to a command stays in memory, for retries; then the log's own memory of requests and the rows of transactions
@@ -86,8 +82,22 @@ impl Shard {
         command: impl Future<Output = Result<T, ServiceError>> + Send + 'static,
     ) -> Result<T, ServiceError> {
         self.check()?;
-        let task = self.tasks.spawn(command);
+        let shard = self.clone();
+        let task = self.tasks.spawn(async move {
+            let result = command.await;
+            // What memory refuses only an owner may refuse: one that was paused may have been overtaken.
+            if let Err(ServiceError { code: ErrorCode::Forbidden | ErrorCode::NotFound | ErrorCode::Conflict, .. }) = &result {
+                shard.log.check_lease().await?;
+            }
+            result
+        });
         task.await.unwrap_or_else(|error| Err(ServiceError::internal(format!("the command failed: {error}"))))
+    }
+
+    /// An answer from memory, once it is sure that this process is still the owner.
+    pub(crate) async fn confirm<T>(&self, answer: T) -> Result<T, ServiceError> {
+        self.log.check_lease().await?;
+        Ok(answer)
     }
 
     /// Refuses if this memory is void.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use banyan_core::{ServiceError, TimestampMicros};
-use banyan_proto::rooms::{RoomEntry, RoomHead, Transaction, room_entry::Kind};
+use banyan_proto::rooms::{RoomEntry, RoomHead, StateRoot, Transaction, room_entry::Kind};
 use banyan_rooms::{
     auth::AuthState,
     event_builder::{self, EventDraft, Position},
@@ -33,6 +33,7 @@ pub(crate) struct Turn {
     pub(super) cell: Arc<RoomCell>,
     pub(super) memory: OwnedMutexGuard<Memory>,
     pub(super) head: Option<Arc<RoomHead>>,
+    pub(super) state: State,
     pub(super) entries: Vec<RoomEntry>,
     /// Events in the form they have after this turn.
     pub(super) events: Vec<KnownEvent>,
@@ -47,9 +48,10 @@ impl Turn {
         let mut memory = cell.memory.clone().lock_owned().await;
         shard.check()?;
         memory.load(&shard.shared.reader, room_id).await?;
-        let head = memory.head.clone();
+        let (head, state) = (memory.head.clone(), memory.state.clone());
         let now = shard.shared.clock.now();
-        Ok(Self { shard: shard.clone(), cell, memory, head, entries: Vec::new(), events: Vec::new(), committed: false, now })
+        let (entries, events) = (Vec::new(), Vec::new());
+        Ok(Self { shard: shard.clone(), cell, memory, head, state, entries, events, committed: false, now })
     }
 
     /// The room.
@@ -73,15 +75,14 @@ impl Turn {
     }
 
     /// The room's current state.
-    pub(crate) fn state(&self) -> Result<State, ServiceError> {
-        let current = self.head()?.current.clone().unwrap_or_default();
-        State::from_proto(&current).map_err(errors::state)
+    pub(crate) const fn state(&self) -> &State {
+        &self.state
     }
 
     /// Current state events, those that are set.
     pub(crate) async fn state_events(&self, keys: &[StateKey]) -> Result<Vec<Pdu>, ServiceError> {
         let placer = &self.shard.placer;
-        placer.state_events(self.room_id(), self.version()?, &self.state()?, keys).await.map_err(errors::place)
+        placer.state_events(self.room_id(), self.version()?, &self.state, keys).await.map_err(errors::place)
     }
 
     /// One current state event.
@@ -101,16 +102,13 @@ impl Turn {
 
     /// The powers in the room.
     pub(crate) async fn powers(&self) -> Result<Powers, ServiceError> {
-        self.shard.placer.powers(self.room_id(), self.version()?, &self.state()?).await.map_err(errors::place)
+        self.shard.placer.powers(self.room_id(), self.version()?, &self.state).await.map_err(errors::place)
     }
 
     /// Refuses servers that the room's ACL shuts out; between tenants as between servers.
     pub(crate) async fn check_server(&self, server: &ServerName) -> Result<(), ServiceError> {
         let acl = self.state_event(StateEventType::RoomServerAcl, "").await?;
-        if server_acl::allows(acl.as_ref(), server) {
-            return Ok(());
-        }
-        Err(ServiceError::forbidden(format!("{server} is denied by the room's server ACL")))
+        server_acl::check(acl.as_ref(), server)
     }
 
     /// Now, as events say it.
@@ -160,6 +158,10 @@ impl Turn {
             state_nodes: placement.entry_nodes(),
             kind: Some(Kind::Placed(placement.placed.clone())),
         });
+        self.state = match &placement.event.state_after {
+            Some(after) if placement.head.current == placement.placed.state_after => after.clone(),
+            _ => State::from_proto(placement.head.current.as_ref().unwrap_or(&StateRoot::default())).map_err(errors::state)?,
+        };
         self.head = Some(Arc::new(placement.head.clone()));
         self.keep(placement.event.clone());
         Ok(placement)

@@ -52,12 +52,12 @@ pub(crate) async fn change_membership(shard: Arc<Shard>, command: ChangeMembersh
     }
     let current = turn.state_event("m.room.member", command.target.as_str()).await?;
     if let Some(done) = already(&command, current.as_ref())? {
-        return Ok(done);
+        return shard.confirm(done).await;
     }
     check_standing(&turn, &command, membership_of(current.as_ref())).await?;
     let (draft, authoriser) = draft(&turn, &command, membership_of(current.as_ref())).await?;
     if let Some(event_id) = same_state::same_state(&turn, &draft).await? {
-        return Ok(event_id.as_str().into());
+        return shard.confirm(event_id.as_str().into()).await;
     }
     let mut co_signers: Vec<&ServerName> = Vec::new();
     if command.action == Action::Invite {
@@ -184,7 +184,6 @@ fn further_content(json: &[u8]) -> Result<Value, ServiceError> {
     if json.is_empty() {
         return Ok(Value::Object(Map::new()));
     }
-    let content: Map<String, Value> =
-        serde_json::from_slice(json).map_err(|error| ServiceError::bad_json(error.to_string()))?;
+    let content: Map<String, Value> = serde_json::from_slice(json).map_err(|error| ServiceError::bad_json(error.to_string()))?;
     Ok(Value::Object(content))
 }

@@ -37,7 +37,6 @@ pub(crate) fn served_version(name: &str) -> Result<&'static RoomVersion, Service
     if name.is_empty() {
         return Ok(RoomVersion::preferred());
     }
-    RoomVersion::get(name).map_err(|error| {
-        ServiceError::matrix(ErrorCode::InvalidArgument, "M_UNSUPPORTED_ROOM_VERSION", error.to_string())
-    })
+    RoomVersion::get(name)
+        .map_err(|error| ServiceError::matrix(ErrorCode::InvalidArgument, "M_UNSUPPORTED_ROOM_VERSION", error.to_string()))
 }

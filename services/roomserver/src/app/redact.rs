@@ -4,13 +4,7 @@ use std::sync::Arc;
 
 use banyan_core::ServiceError;
 use banyan_proto::rooms::{CurrentChange, Redacted, StateRoot, Transaction, room_entry::Kind};
-use banyan_rooms::{
-    event_source::KnownEvent,
-    pdu::Pdu,
-    reader::StoredEvent,
-    redaction,
-    state::StateKey,
-};
+use banyan_rooms::{event_source::KnownEvent, pdu::Pdu, reader::StoredEvent, redaction, state::StateKey};
 use ruma::{CanonicalJsonObject, EventId, OwnedEventId, events::StateEventType};
 
 use super::send_event::{SendEvent, check_sender, draft};
@@ -114,7 +108,8 @@ async fn apply(turn: &mut Turn, stored: &StoredEvent, target: &Pdu, redaction: &
 async fn current(turn: &Turn, target: &Pdu, pruned: &Pdu) -> Result<Option<CurrentChange>, ServiceError> {
     let Some(key) = target.key() else { return Ok(None) };
     let StateKey { event_type, state_key } = &key;
-    let is_current = turn.state_event(event_type.clone(), state_key).await?.is_some_and(|event| event.event_id() == target.event_id());
+    let is_current =
+        turn.state_event(event_type.clone(), state_key).await?.is_some_and(|event| event.event_id() == target.event_id());
     if !is_current {
         return Ok(None);
     }

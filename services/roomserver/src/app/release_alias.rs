@@ -24,7 +24,6 @@ pub(crate) async fn release_alias(
     if row.is_none_or(|row| row.room_id != room_id.as_str()) {
         return Err(ServiceError::not_found(format!("{alias} does not mean this room")));
     }
-    let change =
-        AliasChanged { alias: alias.to_string(), previous_room_id: room_id.to_string(), ..AliasChanged::default() };
+    let change = AliasChanged { alias: alias.to_string(), previous_room_id: room_id.to_string(), ..AliasChanged::default() };
     shard.change_alias(&caller, change).await
 }

@@ -53,7 +53,7 @@ async fn candidates(turn: &Turn, powers: &Powers) -> Result<Vec<OwnedUserId>, Se
         return Ok(joined);
     }
     for tenant in turn.tenants().iter() {
-        let members = turn.states().members_of(turn.room_id(), &turn.state()?, tenant.name()).await.map_err(errors::state)?;
+        let members = turn.states().members_of(turn.room_id(), turn.state(), tenant.name()).await.map_err(errors::state)?;
         let users: Vec<OwnedUserId> = members.into_iter().map(|(user, _)| user).take(MAX_CANDIDATES).collect();
         joined.extend(joined_among(turn, &users).await?);
     }

@@ -7,9 +7,15 @@ use banyan_proto::{
     rooms::Transaction,
     roomserver::{Profile, change_membership_request::Action},
 };
-use banyan_rooms::event_builder::{self, EventDraft};
+use banyan_rooms::{
+    event_builder::{self, EventDraft},
+    state::StateKey,
+};
 use bytes::Bytes;
-use ruma::{CanonicalJsonObject, EventId, OwnedRoomId, UserId, events::TimelineEventType};
+use ruma::{
+    CanonicalJsonObject, EventId, OwnedRoomId, UserId,
+    events::{StateEventType, TimelineEventType},
+};
 
 use super::{
     canonical_alias,
@@ -18,6 +24,7 @@ use super::{
 };
 use crate::{
     actor::{Caller, CommandKey, Shard, Turn},
+    content::server_acl,
     errors,
 };
 
@@ -74,7 +81,7 @@ pub(crate) async fn send_event(shard: Arc<Shard>, command: SendEvent) -> Result<
     }
     let draft = draft(&turn, &command, content);
     if let Some(event_id) = same_state::same_state(&turn, &draft).await? {
-        return Ok(event_id.as_str().into());
+        return shard.confirm(event_id.as_str().into()).await;
     }
     let keys = transaction.iter().map(CommandKey::from).collect();
     let event_id = turn.send(draft, transaction, &[]).await?;
@@ -83,10 +90,16 @@ pub(crate) async fn send_event(shard: Arc<Shard>, command: SendEvent) -> Result<
 
 /// What everybody must be who sends something: in the room, from a server that may be.
 pub(super) async fn check_sender(turn: &Turn, user_id: &UserId) -> Result<(), ServiceError> {
-    if !turn.exists() || turn.membership(user_id.as_str()).await? != "join" {
-        return Err(ServiceError::forbidden("you have not joined this room"));
+    let not_in = || ServiceError::forbidden("you have not joined this room");
+    if !turn.exists() {
+        return Err(not_in());
     }
-    turn.check_server(user_id.server_name()).await
+    let events = turn.state_events(&[StateKey::member(user_id), StateKey::plain(StateEventType::RoomServerAcl)]).await?;
+    if !events.iter().any(|event| event.membership() == Some("join")) {
+        return Err(not_in());
+    }
+    let acl = events.iter().find(|event| *event.kind() == TimelineEventType::RoomServerAcl);
+    server_acl::check(acl, user_id.server_name())
 }
 
 pub(super) fn draft(turn: &Turn, command: &SendEvent, content: CanonicalJsonObject) -> EventDraft {

@@ -36,8 +36,18 @@ async fn events_come_in_the_order_of_the_specification() {
     });
     let room = world.create_as(ALICE, body, Some("#pub:one.test")).await.unwrap();
     let expected = [
-        "create", "member join", "power_levels", "canonical_alias", "join_rules", "history_visibility", "encryption",
-        "guest_access", "name", "topic", "member invite", "member invite",
+        "create",
+        "member join",
+        "power_levels",
+        "canonical_alias",
+        "join_rules",
+        "history_visibility",
+        "encryption",
+        "guest_access",
+        "name",
+        "topic",
+        "member invite",
+        "member invite",
     ];
     assert_eq!(order(&world, &room).await, expected);
     assert_eq!(world.content(&room, "m.room.name").await, json!({"name": "Pub"}));
@@ -119,7 +129,10 @@ async fn what_cannot_be_made_leaves_nothing_behind() {
     let bodies = [
         (json!({"room_version": "9"}), "M_UNSUPPORTED_ROOM_VERSION"),
         (json!({"preset": "club"}), "M_BAD_JSON"),
-        (json!({"invite_3pid": [{"medium": "email", "address": "a@b.c", "id_server": "x", "id_access_token": "t"}]}), "M_SERVER_NOT_TRUSTED"),
+        (
+            json!({"invite_3pid": [{"medium": "email", "address": "a@b.c", "id_server": "x", "id_access_token": "t"}]}),
+            "M_SERVER_NOT_TRUSTED",
+        ),
         (json!({"power_level_content_override": {"users": {ALICE: 0}}, "room_version": "11", "name": "n"}), "M_INVALID_ROOM_STATE"),
         (json!({"power_level_content_override": {"users": {ALICE: 100}}}), "M_INVALID_ROOM_STATE"),
         (json!({"initial_state": [{"type": "m.room.create", "content": {}}]}), "M_INVALID_ROOM_STATE"),

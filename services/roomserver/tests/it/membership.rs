@@ -9,8 +9,7 @@ use crate::world::{World, errcode};
 const ADMIN: &str = "@admin:one.test";
 const RULES: [&str; 6] = ["public", "invite", "knock", "restricted", "knock_restricted", "private"];
 const STATES: [&str; 6] = ["none", "invite", "join", "leave", "ban", "knock"];
-const ACTIONS: [Action; 7] =
-    [Action::Join, Action::Leave, Action::Knock, Action::Invite, Action::Kick, Action::Ban, Action::Unban];
+const ACTIONS: [Action; 7] = [Action::Join, Action::Leave, Action::Knock, Action::Invite, Action::Kick, Action::Ban, Action::Unban];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expected {
@@ -27,14 +26,33 @@ fn expected(rule: &str, state: &str, action: Action) -> Expected {
     match (action, state) {
         (Action::Join, "ban") => Forbidden,
         (Action::Join, "join") => Same,
-        (Action::Join, "invite") => New("join"),
-        (Action::Join, _) => if rule == "public" { New("join") } else { Forbidden },
+        // What is neither public nor open to the invited is open to nobody (authorisation rules, m.room.member, "Otherwise, reject").
+        (Action::Join, "invite") => {
+            if rule == "private" {
+                Forbidden
+            } else {
+                New("join")
+            }
+        }
+        (Action::Join, _) => {
+            if rule == "public" {
+                New("join")
+            } else {
+                Forbidden
+            }
+        }
         (Action::Leave, "none" | "ban") => Forbidden,
         (Action::Leave, "leave") => Same,
         (Action::Leave, _) => New("leave"),
         (Action::Knock, "ban" | "join" | "invite") => Forbidden,
         (Action::Knock, "knock") => Same,
-        (Action::Knock, _) => if rule.starts_with("knock") { New("knock") } else { Forbidden },
+        (Action::Knock, _) => {
+            if rule.starts_with("knock") {
+                New("knock")
+            } else {
+                Forbidden
+            }
+        }
         (Action::Invite, "join" | "ban") => Forbidden,
         (Action::Invite, "invite") => Same,
         (Action::Invite, _) => New("invite"),
@@ -91,11 +109,19 @@ async fn every_action_on_every_membership_under_every_rule() {
                 let context = format!("{action:?} on {state} under {rule}");
                 match expected(rule, state, action) {
                     Expected::New(membership) => {
-                        assert_eq!(answer.as_ref().unwrap_or_else(|error| panic!("{context}: {error}")), &after.as_ref().unwrap().event_id, "{context}");
+                        assert_eq!(
+                            answer.as_ref().unwrap_or_else(|error| panic!("{context}: {error}")),
+                            &after.as_ref().unwrap().event_id,
+                            "{context}"
+                        );
                         assert_eq!(after.unwrap().membership, membership, "{context}");
                     }
                     Expected::Same => {
-                        assert_eq!(answer.unwrap_or_else(|error| panic!("{context}: {error}")), before.as_ref().unwrap().event_id, "{context}");
+                        assert_eq!(
+                            answer.unwrap_or_else(|error| panic!("{context}: {error}")),
+                            before.as_ref().unwrap().event_id,
+                            "{context}"
+                        );
                         assert_eq!(before, after, "{context}");
                     }
                     Expected::Forbidden => {
@@ -147,7 +173,8 @@ async fn a_join_has_the_profile_and_a_changed_one_is_a_new_event() {
     let joined = world.act_with(user, Action::Join, user, &room, json!({"custom": 1})).await.unwrap();
     let key = ("m.room.member".to_owned(), user.to_owned());
     assert_eq!(world.state(&room).await[&key], json!({"membership": "join", "displayname": "Name", "custom": 1}));
-    let renamed = world.set(user, &room, "m.room.member", user, json!({"membership": "join", "displayname": "Other"})).await.unwrap();
+    let renamed =
+        world.set(user, &room, "m.room.member", user, json!({"membership": "join", "displayname": "Other"})).await.unwrap();
     assert_ne!(joined, renamed);
     assert_eq!(world.state(&room).await[&key]["displayname"], "Other");
     assert_eq!(world.reader.head(&room).await.unwrap().unwrap().joined, 2);

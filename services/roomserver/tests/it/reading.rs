@@ -49,7 +49,9 @@ async fn pages_meet_without_gap_or_overlap_in_both_directions() {
     assert!(page.next.is_none());
     // Every position of the log has its place.
     let mut expected = None;
-    let events = world.reader.timeline(&room, TimelineQuery { from: RoomPlace::START, to: None, direction: Direction::Forward, limit: 1000 });
+    let events = world
+        .reader
+        .timeline(&room, TimelineQuery { from: RoomPlace::START, to: None, direction: Direction::Forward, limit: 1000 });
     let events = events.await.unwrap().events;
     let last = events.last().unwrap().seq.0;
     for seq in 0..=last + 3 {

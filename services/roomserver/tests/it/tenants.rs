@@ -46,7 +46,8 @@ async fn a_room_can_be_closed_to_other_servers() {
 async fn nobody_speaks_for_another_tenant() {
     let world = World::new().await;
     let room = world.create(ALICE, json!({})).await.unwrap();
-    let mut request = banyan_proto::roomserver::ForgetRoomRequest { caller: world.caller(ALICE, "D", None), room_id: room.to_string() };
+    let mut request =
+        banyan_proto::roomserver::ForgetRoomRequest { caller: world.caller(ALICE, "D", None), room_id: room.to_string() };
     request.caller.as_mut().unwrap().tenant = "two.test".to_owned();
     let status = world.client.clone().forget_room(request).await.unwrap_err();
     assert_eq!(banyan_proto::status::from_status(&status).errcode.as_deref(), Some("M_FORBIDDEN"));

@@ -32,6 +32,7 @@ pub(crate) struct World {
     pub(crate) store: MemoryStore,
     pub(crate) client: RoomServiceClient<Transport>,
     pub(crate) roomserver: Roomserver,
+    pub(crate) owned: Vec<OwnedLog>,
     logs: Logs,
     clock: Arc<SystemClock>,
     entropy: Arc<SeededEntropy>,
@@ -53,32 +54,26 @@ impl World {
         let entropy = Arc::new(SeededEntropy::new(7));
         let tables: Vec<&'static Table> = banyan_log::tables::ALL.iter().chain(TABLES).copied().collect();
         let store = MemoryStore::new(&tables, clock.clone(), 1).unwrap();
-        let logs = Logs::new(
-            Arc::new(store.clone()),
-            Arc::new(LocalBus::new()),
-            clock.clone(),
-            entropy.clone(),
-            LogConfig::default(),
-        );
+        let logs =
+            Logs::new(Arc::new(store.clone()), Arc::new(LocalBus::new()), clock.clone(), entropy.clone(), LogConfig::default());
         let tenant = |name: &str| Tenant::new(TenantConfig::new(name), ServerKey::generate(&*entropy)).unwrap();
         let tenants = Tenants::new(vec![tenant("one.test"), tenant("two.test")]).unwrap();
         let (roomserver, client) = start(&store, &clock, &entropy, &tenants);
         let reader = RoomReader::new(Arc::new(store.clone()), 1 << 20);
-        let world = Self { reader, store, client, roomserver, logs, clock, entropy, tenants };
+        let mut world = Self { reader, store, client, roomserver, owned: Vec::new(), logs, clock, entropy, tenants };
         world.open("n1").await;
         world
     }
 
     /// Lets the roomserver own all shards, as node `node`.
-    pub(crate) async fn open(&self, node: &str) -> Vec<OwnedLog> {
+    pub(crate) async fn open(&mut self, node: &str) {
         let node = Node { id: node.to_owned(), addr: format!("{node}:1") };
-        let mut owned = Vec::new();
+        self.owned.clear();
         for shard in SHARDS.shards() {
             let log = self.logs.claim(LogId::rooms(shard), &node, self.roomserver.applier()).await.unwrap();
             self.roomserver.open(log.clone()).await.unwrap();
-            owned.push(log);
+            self.owned.push(log);
         }
-        owned
     }
 
     /// Another process on the same store takes everything over.
@@ -114,12 +109,7 @@ impl World {
         self.create_as(user, body, None).await
     }
 
-    pub(crate) async fn create_as(
-        &self,
-        user: &str,
-        body: Value,
-        alias: Option<&str>,
-    ) -> Result<OwnedRoomId, ServiceError> {
+    pub(crate) async fn create_as(&self, user: &str, body: Value, alias: Option<&str>) -> Result<OwnedRoomId, ServiceError> {
         let mut content = body.get("creation_content").cloned().unwrap_or_else(|| json!({}));
         let version = body["room_version"].as_str().unwrap_or("12").to_owned();
         if body["preset"] == "trusted_private_chat" && version == "12" {
@@ -146,13 +136,7 @@ impl World {
         Ok(RoomId::parse(created.room_id).unwrap())
     }
 
-    pub(crate) async fn act(
-        &self,
-        user: &str,
-        action: Action,
-        target: &str,
-        room: &RoomId,
-    ) -> Result<String, ServiceError> {
+    pub(crate) async fn act(&self, user: &str, action: Action, target: &str, room: &RoomId) -> Result<String, ServiceError> {
         self.act_with(user, action, target, room, json!(null)).await
     }
 
