@@ -123,9 +123,10 @@ mod tests {
 
     fn report(alice: &[usize], bob: &[usize]) -> Report {
         let people = ["@a:x".to_owned(), "@b:x".to_owned()];
-        let messages = |order: &[usize]| order.iter().map(|n| (format!("${n}"), people[n % 2].clone(), format!("{} {}", people[n % 2], n / 2)));
-        let received = [(people[0].clone(), messages(alice).collect()), (people[1].clone(), messages(bob).collect())];
-        Report { joined: people.iter().map(|person| (person.clone(), 2)).collect(), received: received.into_iter().collect() }
+        let message = |n: &usize| (format!("${n}"), people[n % 2].clone(), format!("{} {}", people[n % 2], n / 2));
+        let received = [alice, bob].map(|order| order.iter().map(message).collect());
+        let received = people.clone().into_iter().zip(received);
+        Report { joined: people.iter().map(|person| (person.clone(), 2)).collect(), received: received.collect() }
     }
 
     #[test]

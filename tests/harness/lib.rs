@@ -1,7 +1,15 @@
 //! Starts installations of Banyan and talks to them.
 
+pub mod binary;
 pub mod certificate;
 pub mod chat;
 pub mod client;
+pub mod cluster;
+pub mod node;
+
+pub mod traffic;
 
 pub use client::{ClientError, Homeserver, Session};
+pub use cluster::Cluster;
+pub use node::{Common, Node};
+pub use traffic::Traffic;

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use banyan_runtime::roles::Role;
+use banyan_runtime::Role;
 use cargo_metadata::{DependencyKind, MetadataCommand, Package};
 
 fn workspace() -> cargo_metadata::Metadata {
@@ -100,7 +100,7 @@ fn services_call_only_along_the_call_graph() {
     let found = calls_in_source();
     assert!(!found.is_empty(), "no calls were found: the test does not see the clients any more");
     let forbidden: Vec<_> = found.difference(&allowed).collect();
-    assert!(forbidden.is_empty(), "calls that the graph in banyan_runtime::roles does not allow: {forbidden:?}");
+    assert!(forbidden.is_empty(), "calls that the graph in banyan_runtime::Role does not allow: {forbidden:?}");
 }
 
 #[test]

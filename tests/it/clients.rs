@@ -1,0 +1,37 @@
+//! Unmodified client libraries: two users, one room, 200 messages both ways, all received once and in order.
+
+use banyan_tests::{
+    Cluster, Common, Node,
+    chat::{Library, two_people},
+};
+
+async fn embedded(dir: &std::path::Path) -> Node {
+    let common = Common::embedded(&dir.join("data")).cheap_passwords().tenant("chat.test", true);
+    let mut node = Node::new("banyan", dir, &[], &common);
+    node.start().await;
+    node
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_of_matrix_js_sdk_talk_on_one_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = embedded(dir.path()).await;
+    two_people(Library::JsSdk, &node.client_url(), &node.client_url(), 100, "one").await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_of_matrix_nio_talk_on_one_process() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = embedded(dir.path()).await;
+    two_people(Library::Nio, &node.client_url(), &node.client_url(), 100, "one").await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_of_either_library_talk_on_a_cluster() {
+    let cluster = Cluster::start(2, &["chat.test"]).await;
+    let urls = cluster.client_urls();
+    two_people(Library::JsSdk, &urls[0], &urls[1], 100, "cluster").await;
+    two_people(Library::Nio, &urls[0], &urls[1], 100, "cluster").await;
+}
