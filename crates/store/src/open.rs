@@ -26,6 +26,21 @@ pub enum StoreConfig {
     Memory,
 }
 
+impl Default for StoreConfig {
+    /// Embedded, in `data` of the working directory.
+    fn default() -> Self {
+        Self::Embedded(EmbeddedConfig::new("data"))
+    }
+}
+
+impl StoreConfig {
+    /// Whether several processes can have it at once.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        matches!(self, Self::Cql(_))
+    }
+}
+
 /// Opens a store for these tables, those of all crates that will use it.
 ///
 /// # Errors

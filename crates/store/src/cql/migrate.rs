@@ -84,8 +84,14 @@ async fn make_tables(session: &Session, wanted: &[Definition], lock: &Lock<'_>) 
 /// Whether everything is in place: the usual start, which takes no lock.
 async fn is_current(session: &Session, wanted: &[Definition]) -> Result<bool, StoreError> {
     let found = columns(session).await?;
-    if !found.contains_key("banyan_schema") || check_version(session).await? != Some(VERSION) {
+    if !found.contains_key("banyan_schema") {
         return Ok(false);
+    }
+    match check_version(session).await {
+        Ok(Some(VERSION)) => {}
+        // Listed, but not known to every node yet: another process is just making it.
+        Ok(_) | Err(StoreError::Unavailable(_)) => return Ok(false),
+        Err(error) => return Err(error),
     }
     for table in wanted {
         match found.get(table.name) {

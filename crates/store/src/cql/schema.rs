@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn a_table_reads_as_cql() {
-        let table = Table {
+        const TABLE: Table = Table {
             name: "timeline",
             partition: &[Column::text("room"), Column::int("bucket")],
             clustering: &[Column::int("place")],
@@ -128,7 +128,7 @@ mod tests {
             compaction: Compaction::Leveled,
         };
         assert_eq!(
-            Definition::of(&table).create(),
+            Definition::of(&TABLE).create(),
             "CREATE TABLE IF NOT EXISTS @timeline (room text, bucket bigint, place bigint, value blob, \
              PRIMARY KEY ((room, bucket), place)) WITH compaction = {'class': 'LeveledCompactionStrategy'}"
         );

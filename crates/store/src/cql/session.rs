@@ -171,7 +171,10 @@ impl Session {
         let mut statement = Statement::new(text);
         statement.set_request_timeout(Some(Duration::from_secs(60)));
         let result = self.driver.query_unpaged(statement, ()).await;
-        result.map(drop).map_err(|error| Operation::Write.failed(&error))
+        result.map_err(|error| Operation::Write.failed(&error))?;
+        // The driver waits only after a change; what another process is just making is no change.
+        let agreed = self.driver.await_schema_agreement().await;
+        agreed.map(drop).map_err(|error| StoreError::Unavailable(format!("the nodes do not agree on the schema: {error}")))
     }
 
     /// Runs a read of the database's own tables.

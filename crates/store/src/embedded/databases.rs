@@ -5,7 +5,7 @@
 
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -35,18 +35,28 @@ pub(super) struct Databases {
     pub(super) derived: Keyspace,
 }
 
+/// Asks how much room is left at a path.
+pub(super) type Probe = Box<dyn Fn(&Path) -> io::Result<u64> + Send + Sync>;
+
 /// The databases, and when to take them away and open them again: after a failed write they accept no other.
 pub(super) struct Slot {
     databases: RwLock<Option<Databases>>,
     directory: Directory,
     config: EmbeddedConfig,
     clock: Arc<dyn Clock>,
+    /// How many bytes of the disk are free.
+    free: Probe,
     failed: AtomicBool,
     last_attempt: Mutex<Option<Duration>>,
 }
 
 impl Slot {
-    pub(super) fn open(mut directory: Directory, config: EmbeddedConfig, clock: Arc<dyn Clock>) -> Result<Self, StoreError> {
+    pub(super) fn open(
+        mut directory: Directory,
+        config: EmbeddedConfig,
+        clock: Arc<dyn Clock>,
+        free: Probe,
+    ) -> Result<Self, StoreError> {
         directory.check_parts(&[LOG, ROWS])?;
         let databases = open(&directory, &config, &clock).map_err(|error| {
             let path = directory.path().display();
@@ -61,6 +71,7 @@ impl Slot {
             directory,
             config,
             clock,
+            free,
             failed: AtomicBool::new(false),
             last_attempt: Mutex::new(None),
         })
@@ -84,7 +95,7 @@ impl Slot {
 
     /// Refuses a write for which there is no room, and opens the databases again if a write failed before.
     pub(super) fn prepare_write(&self, bytes: usize) -> Result<(), StoreError> {
-        let free = free_bytes(&self.directory.part(LOG)).map_err(|error| StoreError::Unavailable(format!("the disk: {error}")))?;
+        let free = (self.free)(self.directory.path()).map_err(|error| StoreError::Unavailable(format!("the disk: {error}")))?;
         if free < self.config.reserve_bytes.saturating_add(bytes as u64) {
             let reserve = self.config.reserve_bytes;
             return Err(StoreError::DiskFull(format!("{free} bytes are free, {reserve} must stay free")));
@@ -143,7 +154,7 @@ fn builder(path: PathBuf, cache_bytes: u64, clock: &Arc<dyn Clock>) -> fjall::Da
         }))
 }
 
-fn free_bytes(path: &std::path::Path) -> io::Result<u64> {
+pub(super) fn free_bytes(path: &Path) -> io::Result<u64> {
     let stat = nix::sys::statvfs::statvfs(path)?;
     Ok(stat.blocks_available().saturating_mul(stat.fragment_size()))
 }

@@ -10,6 +10,8 @@ mod logs;
 mod promises;
 mod purge;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -18,7 +20,7 @@ use banyan_core::{Clock, Entropy};
 pub use self::config::EmbeddedConfig;
 use self::{
     committer::Committer,
-    databases::{Databases, ROWS, Slot},
+    databases::{Databases, Probe, ROWS, Slot, free_bytes},
     derived::{Batches, Syncer},
     directory::Directory,
 };
@@ -55,9 +57,19 @@ impl EmbeddedStore {
         clock: Arc<dyn Clock>,
         entropy: &dyn Entropy,
     ) -> Result<Self, StoreError> {
+        Self::open_with(config, tables, clock, entropy, Box::new(free_bytes))
+    }
+
+    fn open_with(
+        config: EmbeddedConfig,
+        tables: &[&'static Table],
+        clock: Arc<dyn Clock>,
+        entropy: &dyn Entropy,
+        free: Probe,
+    ) -> Result<Self, StoreError> {
         let tables = Tables::new(tables)?;
         let directory = Directory::open(&config.path, entropy)?;
-        let slot = Arc::new(Slot::open(directory, config, clock)?);
+        let slot = Arc::new(Slot::open(directory, config, clock, free)?);
         let thread = |error| StoreError::Setup(format!("no thread for the store: {error}"));
         Ok(Self(Arc::new(Inner {
             promises: Committer::start("store-log", Arc::clone(&slot)).map_err(thread)?,
