@@ -117,6 +117,11 @@ impl UiaSessions {
             let mut row = session.row.clone();
             row.parameters.clone_from(&session.parameters);
             row.completed.push(UiaStage { r#type: stage.to_owned(), subject: subject.to_owned() });
+            // Who completes a flow in one request, without a session, never comes back to it: no row is needed.
+            if session.stored.is_none() && session::is_complete(&row) {
+                session.row = row;
+                return Ok(());
+            }
             if self.write(session, row).await? {
                 return Ok(());
             }

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use banyan_store::memory::{Target, WriteFault};
+use banyan_store::memory::{Faults, Target, WriteFault};
 use banyan_tenants::{TenantConfig, Tenants};
 use futures::future::join_all;
 
@@ -19,9 +19,12 @@ fn key_of(tenants: &Tenants) -> String {
     tenants.get("example.org").expect("the tenant").key().id()
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn replicas_that_start_together_agree_and_later_ones_too() {
     let world = World::new();
+    // The store takes its time, so that the replicas overlap.
+    let latency = Duration::from_millis(1)..Duration::from_millis(5);
+    world.store.control().set_faults(Faults { latency, ..Faults::default() });
     let config = [TenantConfig::new("example.org"), TenantConfig::new("example.com")];
     let loaded = join_all((0..10).map(|seed| world.load(seed, &config))).await;
     let loaded: Vec<Tenants> = loaded.into_iter().map(|tenants| tenants.expect("tenants")).collect();

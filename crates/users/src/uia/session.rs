@@ -55,22 +55,13 @@ impl UiaSession {
     /// Whether a stage is the next one of a flow whose earlier stages were passed in order.
     #[must_use]
     pub fn is_next(&self, stage: &str) -> bool {
-        self.open_flows().any(|rest| rest.first().is_some_and(|next| next == stage))
+        open_flows(&self.row).any(|rest| rest.first().is_some_and(|next| next == stage))
     }
 
     /// Whether a flow was passed to its end.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.open_flows().any(<[String]>::is_empty)
-    }
-
-    /// What is left of every flow that the passed stages begin.
-    fn open_flows(&self) -> impl Iterator<Item = &[String]> {
-        self.row.flows.iter().filter_map(|flow| {
-            let passed = self.row.completed.len();
-            let begins = flow.stages.len() >= passed && self.row.completed.iter().zip(&flow.stages).all(|(a, b)| a.r#type == *b);
-            begins.then(|| &flow.stages[passed..])
-        })
+        is_complete(&self.row)
     }
 
     /// Whether this request may go on with what is stored.
@@ -102,4 +93,18 @@ impl UiaSession {
         body.insert("session".to_owned(), json!(self.id));
         Value::Object(body)
     }
+}
+
+/// Whether a flow was passed to its end.
+pub(super) fn is_complete(row: &UiaSessionRow) -> bool {
+    open_flows(row).any(<[String]>::is_empty)
+}
+
+/// What is left of every flow that the passed stages begin.
+fn open_flows(row: &UiaSessionRow) -> impl Iterator<Item = &[String]> {
+    let passed = row.completed.len();
+    row.flows.iter().filter_map(move |flow| {
+        let begins = flow.stages.len() >= passed && row.completed.iter().zip(&flow.stages).all(|(a, b)| a.r#type == *b);
+        begins.then(|| &flow.stages[passed..])
+    })
 }

@@ -4,10 +4,10 @@ mod applying;
 mod shared_secret;
 mod uia;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use banyan_core::{ManualClock, SeededEntropy, TimestampMicros};
-use banyan_store::memory::MemoryStore;
+use banyan_store::memory::{Faults, MemoryStore};
 use banyan_users::TABLES;
 
 /// A store with a clock and randomness.
@@ -22,5 +22,11 @@ impl World {
         let clock = ManualClock::new(TimestampMicros(1_800_000_000_000_000));
         let store = MemoryStore::new(TABLES, Arc::new(clock.clone()), 1).expect("tables that do not clash");
         Self { clock, store, entropy: Arc::new(SeededEntropy::new(1)) }
+    }
+
+    /// From now on the store takes its time, so that concurrent requests overlap. For tests with paused time.
+    fn slow_store(&self) {
+        let latency = Duration::from_millis(1)..Duration::from_millis(5);
+        self.store.control().set_faults(Faults { latency, ..Faults::default() });
     }
 }

@@ -1,0 +1,12 @@
+//! The userserver over real shard logs on the memory store.
+
+mod account_data;
+mod filter;
+mod login;
+mod logout;
+mod profile;
+mod register;
+mod registration_token;
+mod restart;
+mod secrets;
+mod world;

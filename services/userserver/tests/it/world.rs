@@ -1,0 +1,229 @@
+//! An installation in memory: a store, a bus, and processes that run a userserver.
+
+use std::sync::{Arc, Mutex};
+
+use banyan_bus::LocalBus;
+use banyan_core::{ErrorCode, LogId, LogSeq, RequestId, SeededEntropy, ServiceError, ShardCount, SystemClock};
+use banyan_log::{LogConfig, Logs, Node, OwnedLog, Proposal};
+use banyan_proto::{
+    status::from_status,
+    transport::Transport,
+    users::{Account, UserEntry, user_entry::Kind},
+    userserver::{
+        Caller, LoginRequest, LoginResponse, LogoutRequest, RegisterRequest, UseRegistrationTokenRequest,
+        use_registration_token_request::Step, user_service_client::UserServiceClient,
+    },
+};
+use banyan_runtime::ShardHost;
+use banyan_store::{Table, memory::MemoryStore};
+use banyan_tenants::{
+    ServerKey, Tenant, TenantConfig, Tenants,
+    config::{LoginConfig, RegistrationTokenConfig},
+};
+use banyan_users::{PasswordConfig, TokenHash, UserReader, token};
+use banyan_userserver::{Userserver, UserserverConfig, UserserverParts};
+use prost::Message;
+use tonic::{Response, Status, service::Routes};
+
+pub const SERVER: &str = "example.org";
+/// A tenant without login by password.
+pub const QUIET: &str = "quiet.org";
+pub const PASSWORD: &str = "wonderland-Ünïcode-tea";
+
+/// What all processes share.
+pub struct World {
+    pub store: MemoryStore,
+    pub clock: Arc<SystemClock>,
+    pub entropy: Arc<SeededEntropy>,
+    pub tenants: Tenants,
+    pub shards: ShardCount,
+    bus: Arc<LocalBus>,
+}
+
+/// One process with a userserver.
+pub struct Process {
+    pub server: Userserver,
+    pub client: UserServiceClient<Transport>,
+    logs: Logs,
+    node: Node,
+    owned: Mutex<Vec<OwnedLog>>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        let clock = Arc::new(SystemClock::default());
+        let mut tables: Vec<&'static Table> = banyan_userserver::TABLES.to_vec();
+        tables.extend(banyan_log::tables::ALL);
+        let store = MemoryStore::new(&tables, clock.clone(), 1).expect("tables that do not clash");
+        let entropy = Arc::new(SeededEntropy::new(1));
+        let tenants = Tenants::new(vec![
+            Tenant::new(config(), ServerKey::generate(&*entropy)).expect("a tenant"),
+            Tenant::new(
+                TenantConfig { login: LoginConfig { password: false }, ..TenantConfig::new(QUIET) },
+                ServerKey::generate(&*entropy),
+            )
+            .expect("a tenant"),
+        ])
+        .expect("tenants");
+        let shards = ShardCount::new(4).expect("a power of two");
+        Self { store, clock, entropy, tenants, shards, bus: Arc::new(LocalBus::new()) }
+    }
+
+    /// A process that owns nothing yet.
+    pub fn process(&self, name: &str) -> Process {
+        let store = Arc::new(self.store.clone());
+        let logs = Logs::new(store.clone(), self.bus.clone(), self.clock.clone(), self.entropy.clone(), LogConfig::default());
+        let server = Userserver::new(UserserverParts {
+            store,
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            shards: self.shards,
+            tenants: self.tenants.clone(),
+            config: UserserverConfig { passwords: PasswordConfig::cheap() },
+        })
+        .expect("a userserver");
+        let client = UserServiceClient::new(Transport::local(Routes::new(server.service())));
+        let node = Node { id: name.to_owned(), addr: format!("{name}:1") };
+        Process { server, client, logs, node, owned: Mutex::default() }
+    }
+
+    /// A process that owns every shard.
+    pub async fn owner(&self, name: &str) -> Process {
+        let process = self.process(name);
+        for shard in self.shards.shards() {
+            process.claim(LogId::users(shard)).await;
+        }
+        process
+    }
+
+    pub fn request_id(&self) -> RequestId {
+        RequestId::generate(&*self.clock, &*self.entropy)
+    }
+
+    pub fn caller(&self, user_id: &str) -> Option<Caller> {
+        self.caller_again(user_id, self.request_id())
+    }
+
+    /// The caller of a command that may have been tried before.
+    pub fn caller_again(&self, user_id: &str, request_id: RequestId) -> Option<Caller> {
+        Some(Caller {
+            tenant: SERVER.to_owned(),
+            user_id: user_id.to_owned(),
+            device_id: String::new(),
+            request_id: request_id.to_bytes().to_vec().into(),
+        })
+    }
+
+    pub fn registration(&self, user_id: &str) -> RegisterRequest {
+        RegisterRequest { caller: self.caller(user_id), password: PASSWORD.to_owned(), ..RegisterRequest::default() }
+    }
+
+    pub fn login(&self, user_id: &str) -> LoginRequest {
+        LoginRequest { caller: self.caller(user_id), password: PASSWORD.to_owned(), ..LoginRequest::default() }
+    }
+
+    pub fn logout(&self, user_id: &str, access_token: &str) -> LogoutRequest {
+        LogoutRequest { caller: self.caller(user_id), token_hash: hash(access_token).as_bytes().to_vec().into(), all: false }
+    }
+
+    pub fn token_use(&self, token: &str, session: &str, step: Step) -> UseRegistrationTokenRequest {
+        UseRegistrationTokenRequest {
+            caller: self.caller(""),
+            token: token.to_owned(),
+            session: session.to_owned(),
+            step: step.into(),
+        }
+    }
+
+    pub fn log_of(&self, name: &str) -> LogId {
+        LogId::users(self.shards.shard_of(name))
+    }
+
+    pub fn log_of_token(&self, token: &str) -> LogId {
+        self.log_of(&token::registration_token_name(SERVER, token))
+    }
+}
+
+fn config() -> TenantConfig {
+    let token = |token: &str, uses_allowed, expires| RegistrationTokenConfig {
+        token: Some(token.to_owned()),
+        token_file: None,
+        uses_allowed,
+        expires,
+    };
+    let mut config = TenantConfig::new(SERVER);
+    config.registration.tokens =
+        vec![token("three", Some(3), None), token("endless", None, None), token("over", Some(3), Some(1000))];
+    config
+}
+
+impl Process {
+    pub async fn claim(&self, log: LogId) {
+        let owned = self.logs.claim(log, &self.node, self.server.applier()).await.expect("claimed");
+        self.server.open(owned.clone()).await.expect("opened");
+        self.owned.lock().expect("not poisoned").push(owned);
+    }
+
+    /// The process ends without a word: nothing is released.
+    pub fn kill(self) {
+        drop(self);
+    }
+
+    pub fn reader(&self) -> &UserReader {
+        self.server.reader()
+    }
+
+    pub async fn register(&self, request: RegisterRequest) -> Result<LoginResponse, ServiceError> {
+        answer(self.client.clone().register(request).await)
+    }
+
+    pub async fn login(&self, request: LoginRequest) -> Result<LoginResponse, ServiceError> {
+        answer(self.client.clone().login(request).await)
+    }
+
+    pub async fn logout(&self, request: LogoutRequest) -> Result<(), ServiceError> {
+        answer(self.client.clone().logout(request).await).map(|_| ())
+    }
+
+    pub async fn use_token(&self, request: UseRegistrationTokenRequest) -> Result<bool, ServiceError> {
+        answer(self.client.clone().use_registration_token(request).await).map(|answer| answer.valid)
+    }
+
+    /// Marks an account as deactivated, as an administrator would.
+    pub async fn deactivate(&self, world: &World, user_id: &str) {
+        let account = self.reader().account(user_id).await.expect("read").expect("the account");
+        let kind = Some(Kind::Account(Account { deactivated: true, ..account }));
+        let body = UserEntry { user_id: user_id.to_owned(), kind }.encode_to_vec().into();
+        let pending = self.log(world.log_of(user_id)).propose(vec![Proposal { body, ..Proposal::default() }]).expect("proposed");
+        pending.await.expect("committed");
+    }
+
+    /// How far a log is applied.
+    pub fn applied(&self, log: LogId) -> LogSeq {
+        self.log(log).applied()
+    }
+
+    fn log(&self, log: LogId) -> OwnedLog {
+        self.owned.lock().expect("not poisoned").iter().find(|owned| owned.id() == log).expect("an owned log").clone()
+    }
+
+    /// Whether a token works.
+    pub async fn works(&self, access_token: &str) -> bool {
+        self.reader().access_token(&hash(access_token)).await.expect("read").is_some()
+    }
+}
+
+pub fn answer<T>(result: Result<Response<T>, Status>) -> Result<T, ServiceError> {
+    result.map(Response::into_inner).map_err(|status| from_status(&status))
+}
+
+pub fn hash(access_token: &str) -> TokenHash {
+    TokenHash::of(access_token)
+}
+
+/// The Matrix code of a refusal and the kind of failure.
+#[track_caller]
+pub fn refusal<T: std::fmt::Debug>(result: Result<T, ServiceError>) -> (String, ErrorCode) {
+    let error = result.expect_err("a refusal");
+    (error.errcode.map(|code| code.into_owned()).unwrap_or_default(), error.code)
+}
