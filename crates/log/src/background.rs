@@ -66,12 +66,18 @@ async fn apply_all(shared: &Shared, mut queue: mpsc::Receiver<Work>) {
     }
 }
 
-async fn apply_batch(shared: &Shared, subject: &str, batch: Batch) {
+async fn apply_batch(shared: &Shared, subject: &str, #[cfg_attr(not(test), expect(unused_mut))] mut batch: Batch) {
+    #[cfg(test)]
+    if shared.config().sabotage == Some(crate::sim::Sabotage::AnswerEarly) {
+        for (answer, committed) in batch.answers.drain(..) {
+            let _ = answer.send(Ok(committed));
+        }
+    }
     apply(shared, &batch.entries).await;
     let traceparent = batch.entries.iter().map(|entry| &*entry.traceparent).find(|context| !context.is_empty()).unwrap_or_default();
     publish(shared, hint::hint(subject.to_owned(), shared.epoch, &batch.rows, batch.next, traceparent)).await;
     // Whoever has the answer may look at the position at once: it moves first.
-    shared.applied.send_replace(batch.next);
+    shared.applied.set(batch.next);
     for (answer, committed) in batch.answers {
         let _ = answer.send(Ok(committed));
     }
@@ -95,7 +101,7 @@ fn ticks(every: Duration) -> Interval {
 async fn replay(shared: &Shared, restored: &Restored) {
     #[cfg(test)]
     if shared.config().sabotage == Some(crate::sim::Sabotage::NoReplay) {
-        shared.replayed.send_replace(true);
+        shared.replayed.set(true);
         return;
     }
     let mut first = restored.first_tail;
@@ -121,7 +127,7 @@ async fn replay(shared: &Shared, restored: &Restored) {
         intake.requests.complete(since);
         intake.sources.complete();
     }
-    shared.replayed.send_replace(true);
+    shared.replayed.set(true);
 }
 
 /// Says where the log is, so that followers notice what they missed.
@@ -150,7 +156,7 @@ async fn progress(shared: &Shared, safe: LogSeq) {
     loop {
         ticks.tick().await;
         let applied = shared.applied();
-        if *shared.replayed.borrow() {
+        if shared.replayed.get() {
             safe.observe(shared.clock().monotonic(), applied, shared.config().safe_lag);
         }
         let now = (applied, safe.safe);
@@ -218,8 +224,10 @@ async fn move_marks(shared: &Shared, change: impl FnOnce(&mut Marks)) -> Result<
 async fn upkeep(shared: &Shared) {
     let mut ticks = ticks(shared.config().upkeep_interval);
     ticks.tick().await;
+    let mut finished = false;
     loop {
         ticks.tick().await;
+        finished = finished || finish_drop(shared).await.is_ok();
         if let Ok(Err(off)) = claim::compare_clocks(&shared.logs).await {
             tracing::error!(log = %shared.log, ?off, "this machine's clock is too far off the store's");
             shared.lose(LostReason::ClockSkew);
@@ -228,6 +236,7 @@ async fn upkeep(shared: &Shared) {
             tracing::warn!(log = %shared.log, %error, "the owner row could not be checked");
         }
         if let Err(error) = drop_old_buckets(shared).await {
+            finished = false;
             tracing::warn!(log = %shared.log, %error, "old buckets could not be dropped");
         }
     }
@@ -243,7 +252,7 @@ async fn restore_marks(shared: &Shared) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Drops the buckets that nobody needs: first the rows, then the mark, so that none is forgotten half-way.
+/// Drops the buckets that nobody needs: first the mark moves, which only the owner can do, then the rows go.
 pub(crate) async fn drop_old_buckets(shared: &Shared) -> Result<(), StoreError> {
     let followers = cursors::registered(shared.store(), shared.log).await?;
     let passed = followers.into_iter().min().unwrap_or(LogSeq(u64::MAX));
@@ -252,22 +261,33 @@ pub(crate) async fn drop_old_buckets(shared: &Shared) -> Result<(), StoreError> 
         if !may_drop(shared, bucket, passed).await? {
             return Ok(());
         }
-        shared.store().drop_bucket(shared.log, bucket).await?;
         move_marks(shared, |marks| marks.first_bucket = bucket + 1).await?;
+        if shared.lost.get().is_some() {
+            return Ok(());
+        }
+        shared.store().drop_bucket(shared.log, bucket).await?;
     }
     Ok(())
+}
+
+/// An owner that ended between the mark and the rows left a bucket behind.
+async fn finish_drop(shared: &Shared) -> Result<(), StoreError> {
+    let bucket = shared.marks.lock().await.first_bucket;
+    if bucket == 0 { Ok(()) } else { shared.store().drop_bucket(shared.log, bucket - 1).await }
 }
 
 async fn may_drop(shared: &Shared, bucket: u64, passed: LogSeq) -> Result<bool, StoreError> {
     let config = shared.config();
     let end = shared.buckets().end(bucket);
     // The log's last entry stays: the next owner takes its timestamp from there. What a new owner would apply again stays, too.
-    if shared.next_seq() <= end || stored_safe(shared).await? < end {
+    let replayed = shared.replayed.get();
+    if !replayed || shared.next_seq() <= end || stored_safe(shared).await? < end {
         return Ok(false);
     }
     let last = LogSeq(end.0 - 1);
     let Some(row) = shared.store().read_log(shared.log, bucket, last, 1).await?.into_iter().next() else {
-        return Ok(true);
+        tracing::error!(log = %shared.log, seq = %last, "an entry that was not dropped is not there");
+        return Ok(false);
     };
     let age = shared.clock().now().since(header::decode_row(shared.log, row)?.timestamp());
     Ok(age >= config.retention_min && (passed >= end || age >= config.retention_max))

@@ -82,7 +82,7 @@ pub(crate) async fn claim(
     shared.set_head_bucket(fenced.bucket);
     shared.extend_lease(fenced.began);
     let restored = claim.restore(&shared, fenced.end, applied, safe).await?;
-    shared.applied.send_replace(restored.end);
+    shared.applied.set(restored.end);
     Ok((shared, restored))
 }
 
@@ -173,11 +173,18 @@ impl Claim<'_> {
     async fn walk(&self, row: OwnerRow, mut raised: bool) -> Result<Fenced, ClaimError> {
         let mut bucket = row.hint_bucket;
         loop {
+            #[cfg(test)]
+            let early = self.answered(|| self.store().read_head(self.log, bucket)).await?;
             if !raised {
                 self.raise(bucket, row.epoch).await?;
             }
             let began = self.logs.clock.monotonic();
             let head = self.answered(|| self.store().read_head(self.log, bucket)).await?;
+            #[cfg(test)]
+            let head = match self.logs.config.sabotage {
+                Some(crate::sim::Sabotage::ReadBeforeFence) => early.map(|head| Head { epoch: row.epoch, ..head }),
+                _ => head,
+            };
             let head = head.ok_or_else(|| self.damaged(format!("the head of bucket {bucket} vanished")))?;
             if head.epoch > row.epoch {
                 return Err(ClaimError::Taken { owner: None });
@@ -211,7 +218,7 @@ impl Claim<'_> {
     /// Applies what was committed and not applied, and finds what must be applied again.
     async fn restore(&self, shared: &Shared, end: LogSeq, applied: LogSeq, safe: LogSeq) -> Result<Restored, ClaimError> {
         for source in self.answered(|| sources::load(self.store(), self.log)).await? {
-            shared.intake.lock().sources.note(source);
+            shared.intake.lock().sources.commit(source);
         }
         let first = self.buckets().first(shared.marks.lock().await.first_bucket);
         let tail = applied.clamp(first.min(end), end);
@@ -228,32 +235,35 @@ impl Claim<'_> {
         if self.logs.config.sabotage == Some(crate::sim::Sabotage::SkipTail) {
             position = end;
         }
+        let mut backoff = Backoff::new();
         while position < end {
-            let page = self.page(|| apply_page(shared, position, end)).await?;
-            restored.first_tail = restored.first_tail.or(page.first);
-            restored.last = page.last;
-            position = page.next;
+            match apply_page(shared, position, end).await {
+                Ok(page) => {
+                    restored.first_tail = restored.first_tail.or(page.first);
+                    restored.last = page.last;
+                    position = page.next;
+                }
+                Err(error) => self.endure(error, &mut backoff).await?,
+            }
         }
-        if restored.last == TimestampMicros(0) && end > LogSeq(0) {
-            let last = LogSeq(end.0 - 1);
-            restored.last = self.page(|| read_page(shared, last, end)).await?.last;
+        while restored.last == TimestampMicros(0) && end > LogSeq(0) {
+            match read_page(shared, LogSeq(end.0 - 1), end).await {
+                Ok(page) => restored.last = page.last,
+                Err(error) => self.endure(error, &mut backoff).await?,
+            }
         }
         Ok(restored)
     }
 
-    /// A page that must be there: a hole is read again, for a while.
-    async fn page<F>(&self, mut read: impl FnMut() -> F) -> Result<Page, ClaimError>
-    where
-        F: Future<Output = Result<Page, StoreError>>,
-    {
-        let mut backoff = Backoff::new();
-        loop {
-            match read().await {
-                Ok(page) => return Ok(page),
-                Err(StoreError::Corrupt(what)) => return Err(self.damaged(what)),
-                Err(error) if is_transient(&error) && !self.deadline.has_passed(&*self.logs.clock) => backoff.wait().await,
-                Err(error) => return Err(error.into()),
+    /// What must be there and cannot be read is tried again, for a while.
+    async fn endure(&self, error: StoreError, backoff: &mut Backoff) -> Result<(), ClaimError> {
+        match error {
+            StoreError::Corrupt(what) => Err(self.damaged(what)),
+            error if is_transient(&error) && !self.deadline.has_passed(&*self.logs.clock) => {
+                backoff.wait().await;
+                Ok(())
             }
+            error => Err(error.into()),
         }
     }
 }
@@ -297,10 +307,14 @@ pub(crate) async fn apply_page(shared: &Shared, from: LogSeq, to: LogSeq) -> Res
     apply(shared, &entries).await;
     let mut intake = shared.intake.lock();
     for entry in &entries {
+        #[cfg(test)]
+        if shared.config().sabotage == Some(crate::sim::Sabotage::ForgetRequests) {
+            continue;
+        }
         if let Some((id, _)) = entry.request {
             intake.requests.remember(id, entry.seq, entry.timestamp);
         }
-        entry.source.iter().for_each(|source: &Source| intake.sources.note(*source));
+        entry.source.iter().for_each(|source: &Source| intake.sources.commit(*source));
     }
     Ok(page)
 }

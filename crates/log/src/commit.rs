@@ -265,6 +265,9 @@ impl Committer {
             if let Some((id, _)) = entry.request {
                 intake.requests.commit(id, entry.seq, entry.timestamp);
             }
+            if let Some(source) = entry.source {
+                intake.sources.commit(source);
+            }
         }
     }
 

@@ -131,6 +131,10 @@ impl Follower {
         if message.subject.ends_with(".beacon") {
             if let Ok(beacon) = wire::Beacon::decode(message.payload) {
                 self.learn(LogSeq(beacon.applied));
+                #[cfg(test)]
+                if self.logs.config.sabotage == Some(crate::sim::Sabotage::ReadAhead) {
+                    self.learn(LogSeq(beacon.next_seq));
+                }
                 let lag = self.applied.0.saturating_sub(self.position.0);
                 self.logs.metrics.follower_lag.record(lag, &self.attributes);
             }
@@ -188,7 +192,7 @@ impl Follower {
         Ok(Some(self.advance(slots)))
     }
 
-    async fn check_gone(&self, buckets: Buckets) -> Result<Option<FollowBatch>, FollowError> {
+    async fn check_gone(&mut self, buckets: Buckets) -> Result<Option<FollowBatch>, FollowError> {
         let first = self.logs.store.read_owner(self.log).await?.map_or(0, |row| row.first_bucket);
         let first = buckets.first(first);
         if self.position < first { Err(FollowError::Gone { first }) } else { Ok(None) }

@@ -26,6 +26,7 @@ mod queue;
 mod requests;
 mod retry;
 mod shared;
+mod signal;
 #[cfg(test)]
 mod sim;
 mod sources;

@@ -16,6 +16,7 @@ use crate::{
     requests::Found,
     retry::{Backoff, Deadline, is_transient},
     shared::{self, Intake, Shared},
+    sources::Effect,
     tables::LOG_REQUEST,
     trace::current_traceparent,
 };
@@ -71,7 +72,7 @@ impl OwnedLog {
 
     /// Queues proposals as one atomic group: consecutive entries, all of them or none, at most 250 and 900 KiB. Groups of one lane
     /// ([`Proposal::lane`]) enter the log in the order of the calls. Never waits: [`LogError::Overloaded`] if too much is waiting.
-    /// [`LogError::Repeat`] if the log already holds the effect of a proposal's source.
+    /// [`LogError::Repeat`] if the log already holds the effect of a proposal's source, [`LogError::Overloaded`] while it is on its way.
     ///
     /// Dropping the answer does not take the proposals back.
     pub fn propose(&self, group: Vec<Proposal>) -> Result<Pending, LogError> {
@@ -90,11 +91,11 @@ impl OwnedLog {
             return Err(LogError::Overloaded { retry_after: RETRY_AFTER });
         }
         for source in group.iter().filter_map(|proposal| proposal.source.as_ref()) {
-            if covers(&intake, source)? {
+            if is_repeat(&intake, source)? {
                 return Err(LogError::Repeat);
             }
         }
-        group.iter().filter_map(|proposal| proposal.source).for_each(|source| intake.sources.note(source));
+        group.iter().filter_map(|proposal| proposal.source).for_each(|source| intake.sources.queue(source));
         let indexes = group.iter().map(|proposal| proposal.request_id.map_or(0, |id| intake.requests.reserve(id))).collect();
         intake.queue.push(Group::new(group, indexes, traceparent, answer));
         drop(intake);
@@ -124,9 +125,8 @@ impl OwnedLog {
     /// holds and will hold nothing of it but what the caller proposes from now on.
     pub async fn find_request(&self, id: RequestId) -> Result<Option<Vec<Entry>>, LogError> {
         let shared = self.shared();
-        let mut applied = shared.applied.subscribe();
         loop {
-            let position = *applied.borrow_and_update();
+            let position = shared.applied();
             let found = {
                 let intake = shared.intake.lock();
                 check_owned(&intake)?;
@@ -135,12 +135,11 @@ impl OwnedLog {
             match found {
                 Found::Absent => return Ok(None),
                 Found::At(seqs) => return self.read_entries(seqs).await.map(Some),
-                Found::UnderWay => self.unless_lost(async { drop(applied.changed().await) }).await?,
-                Found::Unsure if *shared.replayed.borrow() => return self.look_up_request(id).await,
-                Found::Unsure => {
-                    let mut replayed = shared.replayed.subscribe();
-                    self.unless_lost(async { drop(replayed.wait_for(|done| *done).await) }).await?;
-                }
+                Found::UnderWay => self.unless_lost(shared.applied.wait_for(|applied| *applied != position)).await.map(drop)?,
+                #[cfg(test)]
+                Found::Unsure if shared.config().sabotage == Some(crate::sim::Sabotage::ForgetRequests) => return Ok(None),
+                Found::Unsure if shared.replayed.get() => return self.look_up_request(id).await,
+                Found::Unsure => self.unless_lost(shared.replayed.wait_for(|done| *done)).await.map(drop)?,
             }
         }
     }
@@ -168,17 +167,31 @@ impl OwnedLog {
         Ok(entries)
     }
 
-    async fn unless_lost(&self, wait: impl Future<Output = ()>) -> Result<(), LogError> {
+    async fn unless_lost<T>(&self, wait: impl Future<Output = T>) -> Result<T, LogError> {
         tokio::select! {
-            () = wait => Ok(()),
+            biased;
+            done = wait => Ok(done),
             reason = self.shared().until_lost() => Err(Shared::not_owner(&reason)),
         }
     }
 
-    /// Whether the effect of `source`, or of a later entry of its log, is in this log already (or queued for it).
-    /// [`LogError::Overloaded`] for a moment after a claim, while that is being found out.
+    /// Whether the effect of `source`, or of a later entry of its log, is in this log already. [`LogError::Overloaded`] while it is on
+    /// its way, and for a moment after a claim, while that is being found out.
     pub fn is_repeat(&self, source: &Source) -> Result<bool, LogError> {
-        covers(&self.shared().intake.lock(), source)
+        is_repeat(&self.shared().intake.lock(), source)
+    }
+
+    /// Waits until all that the store may have lost was applied again.
+    #[cfg(test)]
+    pub(crate) async fn until_replayed(&self) {
+        self.shared().replayed.wait_for(|done| *done).await;
+    }
+
+    /// Ends it at once, as the death of the process would.
+    #[cfg(test)]
+    pub(crate) fn kill(&self) {
+        self.0.task.abort();
+        self.shared().lose(LostReason::Released { owner: None });
     }
 
     /// Ok if this owner may answer from memory: its last append or SERIAL head check began under 2 s ago. Does the check if not.
@@ -210,7 +223,7 @@ impl OwnedLog {
 
     /// Resolves when the log is lost: whoever holds memory of the shard drops it. The future does not keep the log alive.
     pub fn lost(&self) -> impl Future<Output = LostReason> + Send + use<> {
-        shared::lost(self.shared().lost.subscribe())
+        shared::lost(self.shared().lost.clone())
     }
 
     /// Takes no more proposals, waits until all are committed and applied, then writes `to` (or nobody) into `shard_owner` with the
@@ -287,6 +300,10 @@ fn check_open(intake: &Intake) -> Result<(), LogError> {
     if intake.frozen { Err(LogError::NotOwner { owner: None }) } else { Ok(()) }
 }
 
-fn covers(intake: &Intake, source: &Source) -> Result<bool, LogError> {
-    intake.sources.covers(source).ok_or(LogError::Overloaded { retry_after: RETRY_AFTER })
+fn is_repeat(intake: &Intake, source: &Source) -> Result<bool, LogError> {
+    match intake.sources.find(source) {
+        Effect::Committed => Ok(true),
+        Effect::New => Ok(false),
+        Effect::UnderWay => Err(LogError::Overloaded { retry_after: RETRY_AFTER }),
+    }
 }

@@ -12,7 +12,7 @@ use banyan_core::{Clock, Epoch, LogId, LogSeq};
 use banyan_store::{OwnerRow, Store};
 use opentelemetry::KeyValue;
 use parking_lot::Mutex;
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::sync::{Notify, oneshot};
 
 use crate::{
     Applier, LogConfig, LogError, LostReason, Node,
@@ -21,6 +21,7 @@ use crate::{
     place::Buckets,
     queue::Queue,
     requests::Requests,
+    signal::Signal,
     sources::Sources,
 };
 
@@ -57,10 +58,10 @@ pub(crate) struct Shared {
     next_seq: AtomicU64,
     /// The bucket whose head is the log's.
     head_bucket: AtomicU64,
-    pub(crate) applied: watch::Sender<LogSeq>,
+    pub(crate) applied: Signal<LogSeq>,
     /// Whether all that the store may have lost was applied again.
-    pub(crate) replayed: watch::Sender<bool>,
-    pub(crate) lost: watch::Sender<Option<LostReason>>,
+    pub(crate) replayed: Signal<bool>,
+    pub(crate) lost: Arc<Signal<Option<LostReason>>>,
     /// When the last successful append or head check began.
     lease: Mutex<Option<Duration>>,
     pub(crate) lease_check: tokio::sync::Mutex<()>,
@@ -89,9 +90,9 @@ impl Shared {
             wake: Notify::new(),
             next_seq: AtomicU64::new(0),
             head_bucket: AtomicU64::new(0),
-            applied: watch::Sender::new(LogSeq(0)),
-            replayed: watch::Sender::new(false),
-            lost: watch::Sender::new(None),
+            applied: Signal::new(LogSeq(0)),
+            replayed: Signal::new(false),
+            lost: Arc::new(Signal::new(None)),
             lease: Mutex::new(None),
             lease_check: tokio::sync::Mutex::new(()),
             marks: tokio::sync::Mutex::new(marks),
@@ -137,7 +138,7 @@ impl Shared {
     }
 
     pub(crate) fn applied(&self) -> LogSeq {
-        *self.applied.borrow()
+        self.applied.get()
     }
 
     /// The owner row that this owner writes.
@@ -161,7 +162,7 @@ impl Shared {
 
     pub(crate) fn has_lease(&self) -> bool {
         let began = *self.lease.lock();
-        began.is_some_and(|began| self.clock().monotonic() < began + self.config().lease) && self.lost.borrow().is_none()
+        began.is_some_and(|began| self.clock().monotonic() < began + self.config().lease) && self.lost.get().is_none()
     }
 
     /// Why the log is lost, as the error of a call.
@@ -192,7 +193,7 @@ impl Shared {
             // Nobody may be waiting any more.
             let _ = group.answer.send(Err(Self::not_owner(&reason)));
         }
-        self.lost.send_replace(Some(reason));
+        self.lost.set(Some(reason));
     }
 
     /// A later epoch was seen: finds out whose.
@@ -205,15 +206,11 @@ impl Shared {
 
     /// Resolves once the log is lost.
     pub(crate) async fn until_lost(&self) -> LostReason {
-        lost(self.lost.subscribe()).await
+        lost(self.lost.clone()).await
     }
 }
 
 /// Resolves once a reason is there.
-pub(crate) async fn lost(mut reason: watch::Receiver<Option<LostReason>>) -> LostReason {
-    match reason.wait_for(Option::is_some).await {
-        Ok(reason) => reason.clone().unwrap_or(LostReason::Released { owner: None }),
-        // The owner's state went away with the last handle.
-        Err(_) => LostReason::Released { owner: None },
-    }
+pub(crate) async fn lost(reason: Arc<Signal<Option<LostReason>>>) -> LostReason {
+    reason.wait_for(Option::is_some).await.unwrap_or(LostReason::Released { owner: None })
 }

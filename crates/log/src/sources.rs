@@ -9,30 +9,57 @@ use prost::Message;
 
 use crate::{DerivedRow, Source, SourceCursor, tables::SOURCE_CURSOR};
 
+/// What is known of an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It is not in the log.
+    New,
+    /// It is queued, or it is not known yet what earlier owners committed.
+    UnderWay,
+    /// It, or a later one, is in the log.
+    Committed,
+}
+
 /// The cursors of one owner, by the log that was followed.
 #[derive(Default)]
 pub(crate) struct Sources {
-    cursors: HashMap<LogId, SourceCursor>,
+    committed: HashMap<LogId, SourceCursor>,
+    /// What is queued may yet be refused: nobody may be told that it happened.
+    queued: HashMap<LogId, SourceCursor>,
     /// Set once all that earlier owners committed was read.
     complete: bool,
 }
 
 impl Sources {
-    /// Notes an effect that is in the log or queued for it.
-    pub(crate) fn note(&mut self, source: Source) {
-        let cursor = self.cursors.entry(source.log).or_insert_with(|| source.into());
-        *cursor = (*cursor).max(source.into());
+    /// Notes an effect that was proposed.
+    pub(crate) fn queue(&mut self, source: Source) {
+        raise(&mut self.queued, source);
+    }
+
+    /// Notes an effect that is in the log.
+    pub(crate) fn commit(&mut self, source: Source) {
+        raise(&mut self.committed, source);
     }
 
     pub(crate) fn complete(&mut self) {
         self.complete = true;
     }
 
-    /// Whether the effect is in the log already; `None` while that is not known.
-    pub(crate) fn covers(&self, source: &Source) -> Option<bool> {
-        let covered = self.cursors.get(&source.log).is_some_and(|cursor| cursor.covers(source));
-        (covered || self.complete).then_some(covered)
+    pub(crate) fn find(&self, source: &Source) -> Effect {
+        let covered = |cursors: &HashMap<LogId, SourceCursor>| cursors.get(&source.log).is_some_and(|cursor| cursor.covers(source));
+        if covered(&self.committed) {
+            Effect::Committed
+        } else if !self.complete || covered(&self.queued) {
+            Effect::UnderWay
+        } else {
+            Effect::New
+        }
     }
+}
+
+fn raise(cursors: &mut HashMap<LogId, SourceCursor>, source: Source) {
+    let cursor = cursors.entry(source.log).or_insert_with(|| source.into());
+    *cursor = (*cursor).max(source.into());
 }
 
 /// The row that keeps a source.
