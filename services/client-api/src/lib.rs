@@ -12,11 +12,11 @@ use std::{net::SocketAddr, time::Duration};
 
 use axum::Router;
 use banyan_http::{Edge, EdgeLayers as _, ListenConfig, ListenError, Listener};
-use banyan_runtime::{Context, Stage};
+use banyan_runtime::{Context, Stage, config::ClientListenerConfig};
 use banyan_tenants::Tenants;
 
-pub use crate::config::ClientApiConfig;
 use crate::app::App;
+pub use crate::config::ClientApiConfig;
 
 /// The role, bound to its address and not yet answering.
 #[derive(Debug)]
@@ -31,9 +31,14 @@ impl ClientApi {
     /// Binds the address.
     ///
     /// # Errors
-    /// The address or a certificate cannot be used.
-    pub async fn bind(context: &Context, tenants: Tenants, listen: &ListenConfig, config: ClientApiConfig) -> Result<Self, ListenError> {
-        let listener = Listener::bind(listen).await?;
+    /// The address cannot be used.
+    pub async fn bind(
+        context: &Context,
+        tenants: Tenants,
+        listen: &ClientListenerConfig,
+        config: ClientApiConfig,
+    ) -> Result<Self, ListenError> {
+        let listener = Listener::bind(&ListenConfig::plain(listen.listen)).await?;
         let app = App::new(context, tenants, config.clone());
         Ok(Self { app, context: context.clone(), listener, config })
     }

@@ -15,7 +15,13 @@ impl App {
     ///
     /// # Errors
     /// M_FORBIDDEN for that of another, M_NOT_FOUND.
-    pub(crate) async fn account_data(&self, requester: &Requester, user_id: &UserId, room_id: Option<&RoomId>, kind: &str) -> Result<Bytes, ServiceError> {
+    pub(crate) async fn account_data(
+        &self,
+        requester: &Requester,
+        user_id: &UserId,
+        room_id: Option<&RoomId>,
+        kind: &str,
+    ) -> Result<Bytes, ServiceError> {
         requester.must_be(user_id)?;
         let data = self.users.account_data(user_id.as_str(), room_id.map(RoomId::as_str), kind).await?;
         Ok(data.ok_or_else(|| ServiceError::not_found("There is no such account data"))?.content)

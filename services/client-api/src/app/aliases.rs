@@ -45,7 +45,9 @@ impl App {
         }
         let answer = self.claim_alias(requester.to_rooms(), &alias, room_id.as_str()).await;
         answer.map_err(|error| match error.code {
-            ErrorCode::Conflict => ServiceError::matrix(ErrorCode::Conflict, "M_UNKNOWN", format!("The room alias {alias} already exists")),
+            ErrorCode::Conflict => {
+                ServiceError::matrix(ErrorCode::Conflict, "M_UNKNOWN", format!("The room alias {alias} already exists"))
+            }
             _ => error,
         })
     }
@@ -84,7 +86,8 @@ impl App {
         let Ok(room_id) = RoomId::parse(room_id) else { return Ok(false) };
         let wanted = [("m.room.power_levels", ""), ("m.room.create", ""), ("m.room.member", requester.user_id.as_str())];
         let found = self.rooms.state_events(&room_id, &wanted, &At::Now).await?;
-        let event = |n: usize| found.get(n).and_then(Option::as_ref).map(|event| serde_json::from_slice(&event.pdu).unwrap_or_default());
+        let event =
+            |n: usize| found.get(n).and_then(Option::as_ref).map(|event| serde_json::from_slice(&event.pdu).unwrap_or_default());
         let joined = event(2).is_some_and(|event: Value| event["content"]["membership"] == "join");
         Ok(joined && may_set_canonical_alias(event(0).as_ref(), event(1).as_ref(), requester.user_id.as_str()))
     }
@@ -93,13 +96,17 @@ impl App {
 /// Whether power levels let a user send m.room.canonical_alias; without any, only the creator may.
 fn may_set_canonical_alias(levels: Option<&Value>, create: Option<&Value>, user_id: &str) -> bool {
     let is_creator = create.is_some_and(|create| {
-        let also = create["content"]["additional_creators"].as_array().is_some_and(|users| users.iter().any(|user| user == user_id));
+        let also =
+            create["content"]["additional_creators"].as_array().is_some_and(|users| users.iter().any(|user| user == user_id));
         create["sender"] == user_id || also
     });
     // From room version 12 on creators stand above all levels.
-    let above_all = is_creator && create.is_some_and(|create| create["content"]["room_version"].as_str().is_some_and(|version| {
-        version.parse::<u32>().is_ok_and(|version| version >= 12)
-    }));
+    let above_all = is_creator
+        && create.is_some_and(|create| {
+            create["content"]["room_version"]
+                .as_str()
+                .is_some_and(|version| version.parse::<u32>().is_ok_and(|version| version >= 12))
+        });
     let Some(levels) = levels.map(|levels| &levels["content"]) else { return is_creator };
     let level = |value: &Value| value.as_i64().or_else(|| value.as_str()?.trim().parse().ok());
     let needed = level(&levels["events"]["m.room.canonical_alias"]).or_else(|| level(&levels["state_default"])).unwrap_or(50);

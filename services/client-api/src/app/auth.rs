@@ -20,7 +20,8 @@ impl App {
         if row.expires != 0 && row.expires <= self.clock.now().0 {
             return Err(unknown_token(true));
         }
-        let user_id = OwnedUserId::try_from(row.user_id.as_str()).map_err(|error| ServiceError::internal(format!("a token's user: {error}")))?;
+        let user_id = OwnedUserId::try_from(row.user_id.as_str())
+            .map_err(|error| ServiceError::internal(format!("a token's user: {error}")))?;
         // Another tenant's token is as good as none.
         if user_id.server_name() != visitor.tenant.name() {
             return Err(unknown_token(false));

@@ -6,6 +6,7 @@ use banyan_core::{RequestId, ServiceError};
 use banyan_proto::{roomserver, userserver};
 use banyan_tenants::Tenant;
 use banyan_users::TokenHash;
+use bytes::Bytes;
 use ruma::{DeviceId, OwnedUserId, UserId};
 
 /// A request of nobody in particular: where it came from and for whom.
@@ -28,6 +29,11 @@ pub(crate) struct Requester {
 }
 
 impl Visitor {
+    /// The id of a further command of the same request: an owner takes two commands of one id for one.
+    pub(crate) fn step(&self, n: u64) -> Bytes {
+        Bytes::copy_from_slice(&RequestId(self.request_id.0 ^ u128::from(n)).to_bytes())
+    }
+
     /// Server name of the tenant.
     pub(crate) fn server_name(&self) -> &str {
         self.tenant.name().as_str()
@@ -39,7 +45,7 @@ impl Visitor {
             tenant: self.server_name().to_owned(),
             user_id: user_id.to_owned(),
             device_id: String::new(),
-            request_id: self.request_id.to_bytes().to_vec().into(),
+            request_id: self.step(0),
         }
     }
 }
@@ -51,8 +57,13 @@ impl Requester {
             tenant: self.visitor.server_name().to_owned(),
             user_id: self.user_id.to_string(),
             device_id: self.device_id.clone(),
-            request_id: self.visitor.request_id.to_bytes().to_vec().into(),
+            request_id: self.visitor.step(0),
         }
+    }
+
+    /// As the roomserver wants it, for the `n`th further command of the same request.
+    pub(crate) fn to_rooms_step(&self, n: u64) -> roomserver::Caller {
+        roomserver::Caller { request_id: self.visitor.step(n), ..self.to_rooms() }
     }
 
     /// As the userserver wants it.

@@ -115,13 +115,13 @@ impl App {
     }
 
     async fn carry_out(&self, requester: &Requester, plan: Plan, body: Bytes) -> Result<String, ServiceError> {
-        let caller = requester.to_rooms();
         let content = serde_json::to_vec(&plan.content).map_err(|error| ServiceError::internal(error.to_string()))?;
-        let request = PrepareRoomRequest { caller: Some(caller.clone()), room_version: plan.version, content: content.into() };
+        let request =
+            PrepareRoomRequest { caller: Some(requester.to_rooms()), room_version: plan.version, content: content.into() };
         let prepared = self.commands.prepare_room(request).await?;
         let own = self.member_profile(requester.user_id.as_str()).await;
         let request = CreateRoomRequest {
-            caller: Some(caller.clone()),
+            caller: Some(requester.to_rooms()),
             room_id: prepared.room_id.clone(),
             create_pdu: prepared.create_pdu,
             request: body,
@@ -131,11 +131,11 @@ impl App {
             invited_profiles: self.profiles(&plan.invite).await,
         };
         let Some(alias) = plan.alias else { return self.create_at_owner(request).await };
-        self.claim_alias(caller.clone(), &alias, &prepared.room_id).await.map_err(in_use)?;
+        self.claim_alias(requester.to_rooms_step(1), &alias, &prepared.room_id).await.map_err(in_use)?;
         let outcome = self.create_at_owner(request).await;
         // An unknown outcome may have been a success: then the alias stays with its room.
         if outcome.as_ref().is_err_and(|error| error.code != ErrorCode::Unknown)
-            && let Err(error) = self.release_alias(caller, &alias, &prepared.room_id).await
+            && let Err(error) = self.release_alias(requester.to_rooms_step(2), &alias, &prepared.room_id).await
         {
             tracing::warn!(%alias, %error, "an alias of a room that was not made stays behind");
         }
@@ -181,7 +181,8 @@ fn has_privileged_creators(version: &str) -> bool {
 
 fn add_creators(content: &mut Map<String, Value>, invited: &[OwnedUserId], creator: &OwnedUserId) -> Result<(), ServiceError> {
     let creators = content.entry("additional_creators").or_insert_with(|| Value::Array(Vec::new()));
-    let creators = creators.as_array_mut().ok_or_else(|| ServiceError::bad_json("creation_content.additional_creators is a list"))?;
+    let creators =
+        creators.as_array_mut().ok_or_else(|| ServiceError::bad_json("creation_content.additional_creators is a list"))?;
     for user_id in invited.iter().filter(|user_id| *user_id != creator) {
         if !creators.iter().any(|known| known == user_id.as_str()) {
             creators.push(Value::from(user_id.as_str()));

@@ -1,7 +1,7 @@
 //! Reading one event.
 
 use banyan_core::ServiceError;
-use banyan_rooms::visibility::{Visible, VisibilityFilter};
+use banyan_rooms::visibility::{VisibilityFilter, Visible};
 use ruma::{EventId, RoomId};
 
 use super::{App, Requester};

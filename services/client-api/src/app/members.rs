@@ -37,7 +37,12 @@ impl App {
     ///
     /// # Errors
     /// M_FORBIDDEN for who is not and was not in the room, M_INVALID_PARAM for a token that is none.
-    pub(crate) async fn members(&self, requester: &Requester, room_id: &RoomId, wish: MembersWish) -> Result<Vec<Vec<u8>>, ServiceError> {
+    pub(crate) async fn members(
+        &self,
+        requester: &Requester,
+        room_id: &RoomId,
+        wish: MembersWish,
+    ) -> Result<Vec<Vec<u8>>, ServiceError> {
         let access = self.access(requester, room_id).await?;
         let asked = match wish.at {
             Some(token) => Some(self.place_of(room_id, &token).await?),
@@ -48,7 +53,8 @@ impl App {
             (_, Some(asked)) => At::Place(asked),
             (_, None) => At::Now,
         };
-        let (membership, not_membership) = (wish.membership.map(MembershipState::from), wish.not_membership.map(MembershipState::from));
+        let (membership, not_membership) =
+            (wish.membership.map(MembershipState::from), wish.not_membership.map(MembershipState::from));
         let query = MembersQuery { at, membership, not_membership };
         self.rooms.members(room_id, &query).await?.iter().map(|event| state_event(event, room_id)).collect()
     }

@@ -6,7 +6,7 @@ use banyan_rooms::reader::At;
 use bytes::Bytes;
 use ruma::{OwnedRoomId, RoomId, UserId};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::{App, Requester, auth::guest_access_forbidden, commands::RoomClient};
 
@@ -23,8 +23,6 @@ pub(crate) struct Change<'a> {
     pub(crate) target: &'a UserId,
     pub(crate) action: Action,
     pub(crate) reason: Option<String>,
-    /// Further members of the event's content, a JSON object; empty for none.
-    pub(crate) content: Bytes,
 }
 
 impl App {
@@ -32,9 +30,14 @@ impl App {
     ///
     /// # Errors
     /// M_NOT_FOUND for a room or alias that is not known here, M_GUEST_ACCESS_FORBIDDEN, M_FORBIDDEN.
-    pub(crate) async fn join(&self, requester: &Requester, id_or_alias: &str, reason: Option<String>) -> Result<OwnedRoomId, ServiceError> {
+    pub(crate) async fn join(
+        &self,
+        requester: &Requester,
+        id_or_alias: &str,
+        reason: Option<String>,
+    ) -> Result<OwnedRoomId, ServiceError> {
         let room_id = self.room_of(id_or_alias).await?;
-        let change = Change { target: &requester.user_id, action: Action::Join, reason, content: Bytes::new() };
+        let change = Change { target: &requester.user_id, action: Action::Join, reason };
         self.change_membership(requester, &room_id, change).await?;
         Ok(room_id)
     }
@@ -43,7 +46,12 @@ impl App {
     ///
     /// # Errors
     /// What the room's owner answers; M_GUEST_ACCESS_FORBIDDEN for a guest where guests may not join.
-    pub(crate) async fn change_membership(&self, requester: &Requester, room_id: &RoomId, change: Change<'_>) -> Result<String, ServiceError> {
+    pub(crate) async fn change_membership(
+        &self,
+        requester: &Requester,
+        room_id: &RoomId,
+        change: Change<'_>,
+    ) -> Result<String, ServiceError> {
         if self.rooms.head(room_id).await?.is_none() {
             return Err(unknown_room(change.action));
         }
@@ -60,7 +68,7 @@ impl App {
             action: change.action.into(),
             reason: change.reason.unwrap_or_default(),
             profile,
-            content: change.content,
+            content: Bytes::new(),
         };
         self.change_membership_at_owner(request).await
     }
@@ -69,30 +77,6 @@ impl App {
         let room_id = request.room_id.clone();
         let call = |mut client: RoomClient, request| async move { client.change_membership(request).await };
         Ok(self.commands.room(&room_id, request, call).await?.event_id)
-    }
-
-    /// A membership event that comes through the state endpoint, as the command it stands for.
-    ///
-    /// # Errors
-    /// M_BAD_JSON without a membership that is known; else as [`App::change_membership`].
-    pub(crate) async fn put_membership(&self, requester: &Requester, room_id: &RoomId, state_key: &str, content: &[u8]) -> Result<String, ServiceError> {
-        let target = UserId::parse(state_key).map_err(|_| ServiceError::bad_json("The state key of m.room.member is a user id"))?;
-        let mut content: Map<String, Value> = serde_json::from_slice(content).map_err(|error| ServiceError::bad_json(error.to_string()))?;
-        let membership = content.remove("membership");
-        let reason = content.remove("reason").and_then(|reason| reason.as_str().map(str::to_owned));
-        let is_self = requester.user_id == target;
-        let action = match membership.as_ref().and_then(Value::as_str) {
-            Some("join") => Action::Join,
-            Some("invite") => Action::Invite,
-            Some("ban") => Action::Ban,
-            Some("knock") => Action::Knock,
-            Some("leave") if is_self => Action::Leave,
-            Some("leave") if self.is_banned(room_id, &target).await? => Action::Unban,
-            Some("leave") => Action::Kick,
-            _ => return Err(ServiceError::bad_json("content.membership is not a membership")),
-        };
-        let content = if content.is_empty() { Bytes::new() } else { Value::Object(content).to_string().into_bytes().into() };
-        self.change_membership(requester, room_id, Change { target: &target, action, reason, content }).await
     }
 
     /// Forgets a room that the caller has left.
@@ -113,13 +97,8 @@ impl App {
         Ok(self.rooms.joined_rooms(&requester.user_id).await?)
     }
 
-    async fn is_banned(&self, room_id: &RoomId, user_id: &UserId) -> Result<bool, ServiceError> {
-        let row = self.rooms.membership(user_id, room_id).await?;
-        Ok(row.is_some_and(|row| row.membership == "ban"))
-    }
-
     /// Client-server API, "Guest Access": only where the room's m.room.guest_access says `can_join`.
-    async fn guests_may_join(&self, room_id: &RoomId) -> Result<bool, ServiceError> {
+    pub(super) async fn guests_may_join(&self, room_id: &RoomId) -> Result<bool, ServiceError> {
         let event = self.rooms.state_event(room_id, "m.room.guest_access", "", &At::Now).await?;
         let content: Value = event.and_then(|event| serde_json::from_str(&event.content()).ok()).unwrap_or_default();
         Ok(content["guest_access"] == "can_join")

@@ -8,7 +8,7 @@ use banyan_rooms::{
     client_event::{Viewer, client_event},
     reader::{At, Direction, TimelineQuery},
     stream_token::PlaceToken,
-    visibility::{Access, Visible, VisibilityFilter},
+    visibility::{Access, VisibilityFilter, Visible},
 };
 use ruma::RoomId;
 use serde::Deserialize;
@@ -49,7 +49,12 @@ impl App {
     ///
     /// # Errors
     /// M_FORBIDDEN for who is not and was not in the room, M_INVALID_PARAM for a token that is none.
-    pub(crate) async fn messages(&self, requester: &Requester, room_id: &RoomId, wish: MessagesWish) -> Result<MessagesPage, ServiceError> {
+    pub(crate) async fn messages(
+        &self,
+        requester: &Requester,
+        room_id: &RoomId,
+        wish: MessagesWish,
+    ) -> Result<MessagesPage, ServiceError> {
         let access = self.access(requester, room_id).await?;
         let from = match &wish.from {
             Some(token) => self.place_of(room_id, token).await?,

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use banyan_core::{RequestId, ServiceError};
+use banyan_core::ServiceError;
 use banyan_proto::{
     roomserver::{ChangeMembershipRequest, Profile, change_membership_request::Action},
     userserver::SetProfileRequest,
 };
 use banyan_runtime::Stage;
+use bytes::Bytes;
 use ruma::UserId;
 use serde_json::Value;
 
@@ -41,7 +42,13 @@ impl App {
     ///
     /// # Errors
     /// M_FORBIDDEN for the profile of another, M_GUEST_ACCESS_FORBIDDEN for what guests may not change, and what the owner answers.
-    pub(crate) async fn set_profile(&self, requester: &Requester, user_id: &UserId, field: &str, value: Option<Value>) -> Result<(), ServiceError> {
+    pub(crate) async fn set_profile(
+        &self,
+        requester: &Requester,
+        user_id: &UserId,
+        field: &str,
+        value: Option<Value>,
+    ) -> Result<(), ServiceError> {
         requester.must_be(user_id)?;
         if requester.guest && field != "displayname" {
             return Err(guest_access_forbidden());
@@ -49,8 +56,11 @@ impl App {
         // `null` and the empty string are how clients take a name or an avatar away.
         let value = value.filter(|value| !IN_MEMBER_EVENTS.contains(&field) || !(value.is_null() || value.as_str() == Some("")));
         let value = value.map(|value| value.to_string()).unwrap_or_default();
-        let request = SetProfileRequest { caller: Some(requester.to_users()), field: field.to_owned(), value: value.into_bytes().into() };
-        self.commands.user(user_id.as_str(), request, |mut client, request| async move { client.set_profile(request).await }).await?;
+        let request =
+            SetProfileRequest { caller: Some(requester.to_users()), field: field.to_owned(), value: value.into_bytes().into() };
+        self.commands
+            .user(user_id.as_str(), request, |mut client, request| async move { client.set_profile(request).await })
+            .await?;
         if IN_MEMBER_EVENTS.contains(&field) {
             let (app, requester) = (self.clone(), requester.clone());
             self.shutdown.spawn(Stage::Listeners, "profile to rooms", async move { app.spread_profile(&requester).await });
@@ -66,15 +76,15 @@ impl App {
         };
         let profile = self.member_profile(requester.user_id.as_str()).await;
         for (n, room_id) in (1..).zip(rooms) {
-            let mut caller = requester.to_rooms();
-            // A command of its own for each room.
-            caller.request_id = RequestId(requester.visitor.request_id.0 ^ n).to_bytes().to_vec().into();
             let request = ChangeMembershipRequest {
-                caller: Some(caller),
+                // A command of its own for each room.
+                caller: Some(requester.to_rooms_step(n)),
                 room_id: room_id.to_string(),
                 target: requester.user_id.to_string(),
                 action: Action::Join.into(),
                 profile: Some(profile.clone()),
+                // Not empty: a join without content is done already for who is joined.
+                content: Bytes::from_static(b"{}"),
                 ..ChangeMembershipRequest::default()
             };
             if let Err(error) = self.change_membership_at_owner(request).await {

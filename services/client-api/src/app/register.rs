@@ -1,7 +1,9 @@
 //! Making accounts.
 
 use banyan_core::{ErrorCode, RequestId, ServiceError};
-use banyan_proto::userserver::{LoginResponse, RegisterRequest, UseRegistrationTokenRequest, use_registration_token_request::Step};
+use banyan_proto::userserver::{
+    self, LoginResponse, RegisterRequest, UseRegistrationTokenRequest, use_registration_token_request::Step,
+};
 use banyan_users::{Operation, UiaSession, token::registration_token_name, user_id};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -53,7 +55,11 @@ impl App {
     ///
     /// # Errors
     /// M_GUEST_ACCESS_FORBIDDEN where the tenant has no guests.
-    pub(crate) async fn register_guest(&self, visitor: &Visitor, registration: Registration) -> Result<LoginResponse, ServiceError> {
+    pub(crate) async fn register_guest(
+        &self,
+        visitor: &Visitor,
+        registration: Registration,
+    ) -> Result<LoginResponse, ServiceError> {
         if !visitor.tenant.config().registration.guests {
             return Err(guest_access_forbidden());
         }
@@ -133,7 +139,12 @@ impl App {
     }
 
     /// Passes the stage that the request brings. `Some`: it failed, and the challenge says why.
-    async fn take_stage(&self, visitor: &Visitor, session: &mut UiaSession, auth: &Auth) -> Result<Option<ServiceError>, ServiceError> {
+    async fn take_stage(
+        &self,
+        visitor: &Visitor,
+        session: &mut UiaSession,
+        auth: &Auth,
+    ) -> Result<Option<ServiceError>, ServiceError> {
         let Some(stage) = auth.kind.as_deref() else { return Ok(None) };
         if session.has_passed(stage) {
             return Ok(None);
@@ -149,7 +160,11 @@ impl App {
                     return Ok(Some(ServiceError::bad_json("auth.token is missing")));
                 };
                 if !self.use_token(visitor, session.id(), token, Step::Hold).await? {
-                    return Ok(Some(ServiceError::matrix(ErrorCode::Unauthenticated, "M_UNAUTHORIZED", "Invalid registration token")));
+                    return Ok(Some(ServiceError::matrix(
+                        ErrorCode::Unauthenticated,
+                        "M_UNAUTHORIZED",
+                        "Invalid registration token",
+                    )));
                 }
                 token
             }
@@ -196,8 +211,10 @@ impl App {
         if visitor.tenant.registration_token(token).is_none() {
             return Ok(false);
         }
+        // Holding and counting are two commands.
+        let caller = userserver::Caller { request_id: visitor.step(1 + step as u64), ..visitor.about_user("") };
         let request = UseRegistrationTokenRequest {
-            caller: Some(visitor.about_user("")),
+            caller: Some(caller),
             token: token.to_owned(),
             session: session.to_owned(),
             step: step.into(),

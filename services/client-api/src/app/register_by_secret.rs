@@ -37,7 +37,11 @@ impl App {
     ///
     /// # Errors
     /// M_UNRECOGNIZED without a shared secret, M_UNKNOWN for a wrong nonce or HMAC, M_INVALID_USERNAME, M_USER_IN_USE.
-    pub(crate) async fn register_by_secret(&self, visitor: &Visitor, body: SecretRegistration) -> Result<LoginResponse, ServiceError> {
+    pub(crate) async fn register_by_secret(
+        &self,
+        visitor: &Visitor,
+        body: SecretRegistration,
+    ) -> Result<LoginResponse, ServiceError> {
         let secret = secret_of(visitor)?;
         let signed = SignedRegistration {
             nonce: &body.nonce,
@@ -61,7 +65,7 @@ impl App {
             let value = Value::String(name).to_string().into_bytes().into();
             let mut caller = visitor.about_user(&user_id);
             // Another command than the registration.
-            caller.request_id = banyan_core::RequestId(visitor.request_id.0 ^ 1).to_bytes().to_vec().into();
+            caller.request_id = visitor.step(1);
             let request = SetProfileRequest { caller: Some(caller), field: "displayname".to_owned(), value };
             self.commands.user(&user_id, request, |mut client, request| async move { client.set_profile(request).await }).await?;
         }

@@ -24,7 +24,13 @@ impl App {
     ///
     /// # Errors
     /// M_FORBIDDEN for who is not and was not in the room, M_NOT_FOUND.
-    pub(crate) async fn state_event(&self, requester: &Requester, room_id: &RoomId, kind: &str, state_key: &str) -> Result<StateEvent, ServiceError> {
+    pub(crate) async fn state_event(
+        &self,
+        requester: &Requester,
+        room_id: &RoomId,
+        kind: &str,
+        state_key: &str,
+    ) -> Result<StateEvent, ServiceError> {
         let at = self.visible_state(requester, room_id).await?;
         let event = self.rooms.state_event(room_id, kind, state_key, &at).await?;
         event.ok_or_else(|| ServiceError::not_found("The room has no such state"))

@@ -58,7 +58,8 @@ impl App {
                 Ok(Response::new((first, chunks)))
             }
         };
-        let (first, rest): (Option<SyncChunk>, Streaming<SyncChunk>) = self.commands.router.call_replica(Role::Sync, &key, call).await?;
+        let (first, rest): (Option<SyncChunk>, Streaming<SyncChunk>) =
+            self.commands.router.call_replica(Role::Sync, &key, call).await?;
         let rest = rest.map(|chunk| chunk.map(|chunk| chunk.data).map_err(|status| from_status(&status)));
         Ok(stream::iter(first.map(|chunk| Ok(chunk.data))).chain(rest))
     }

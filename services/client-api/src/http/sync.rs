@@ -29,7 +29,11 @@ pub(crate) struct Params {
 }
 
 /// Waits for what is new. When this process ends, polls that wait are answered with their own token: the client asks another.
-pub(crate) async fn get(State(app): State<App>, Caller(requester): Caller, Query(params): Query<Params>) -> Result<Response, MatrixError> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    Caller(requester): Caller,
+    Query(params): Query<Params>,
+) -> Result<Response, MatrixError> {
     let stopping = app.shutdown.stopping(Stage::Listeners);
     let since = params.since.clone();
     let wish = SyncWish {

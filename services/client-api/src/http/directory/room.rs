@@ -26,7 +26,12 @@ pub(crate) async fn get(State(app): State<App>, Path(alias): Path<String>) -> Re
 }
 
 /// Binds an alias.
-pub(crate) async fn put(State(app): State<App>, Caller(requester): Caller, Path(alias): Path<String>, Body(binding): Body<Binding>) -> Reply {
+pub(crate) async fn put(
+    State(app): State<App>,
+    Caller(requester): Caller,
+    Path(alias): Path<String>,
+    Body(binding): Body<Binding>,
+) -> Reply {
     app.put_alias(&requester, &alias, &binding.room_id).await?;
     Ok(empty())
 }

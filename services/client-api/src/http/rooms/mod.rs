@@ -16,7 +16,6 @@ pub(crate) mod state;
 pub(crate) mod unban;
 
 use banyan_proto::roomserver::change_membership_request::Action;
-use bytes::Bytes;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::Deserialize;
 
@@ -33,7 +32,7 @@ pub(crate) struct Target {
 
 /// Does `action` to somebody.
 async fn change(app: &App, requester: &Requester, room_id: &OwnedRoomId, action: Action, target: Target) -> Reply {
-    let change = Change { target: &target.user_id, action, reason: target.reason, content: Bytes::new() };
+    let change = Change { target: &target.user_id, action, reason: target.reason };
     app.change_membership(requester, room_id, change).await?;
     Ok(empty())
 }

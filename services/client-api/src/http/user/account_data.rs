@@ -14,7 +14,11 @@ use crate::{
 };
 
 /// A piece of global account data.
-pub(crate) async fn get(State(app): State<App>, Caller(requester): Caller, Path((user_id, kind)): Path<(OwnedUserId, String)>) -> Reply<JsonText> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    Caller(requester): Caller,
+    Path((user_id, kind)): Path<(OwnedUserId, String)>,
+) -> Reply<JsonText> {
     Ok(JsonText(app.account_data(&requester, &user_id, None, &kind).await?.to_vec()))
 }
 

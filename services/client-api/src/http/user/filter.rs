@@ -14,12 +14,21 @@ use crate::{
 };
 
 /// Stores a filter.
-pub(crate) async fn post(State(app): State<App>, Caller(requester): Caller, Path(user_id): Path<OwnedUserId>, RawObject(filter): RawObject) -> Reply {
+pub(crate) async fn post(
+    State(app): State<App>,
+    Caller(requester): Caller,
+    Path(user_id): Path<OwnedUserId>,
+    RawObject(filter): RawObject,
+) -> Reply {
     let filter_id = app.put_filter(&requester, &user_id, filter).await?;
     Ok(Json(json!({ "filter_id": filter_id })))
 }
 
 /// A stored filter.
-pub(crate) async fn get(State(app): State<App>, Caller(requester): Caller, Path((user_id, id)): Path<(OwnedUserId, String)>) -> Reply<JsonText> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    Caller(requester): Caller,
+    Path((user_id, id)): Path<(OwnedUserId, String)>,
+) -> Reply<JsonText> {
     Ok(JsonText(app.filter(&requester, &user_id, &id).await?.to_vec()))
 }
