@@ -48,7 +48,7 @@ impl Rpc {
     fn prepare(&self, request: PrepareRoomRequest) -> Result<PrepareRoomResponse, ServiceError> {
         let PrepareRoomRequest { caller, room_version, content } = request;
         let command = PrepareRoom { caller: Caller::read(caller)?, room_version, content };
-        let create = prepare_room::prepare_room(&self.inner.shared, command)?;
+        let create = prepare_room::prepare_room(&self.inner.shared, &command)?;
         Ok(PrepareRoomResponse { room_id: create.room_id().to_string(), create_pdu: create.json().clone() })
     }
 

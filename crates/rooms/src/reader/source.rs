@@ -28,7 +28,7 @@ impl EventSource for RoomReader {
         for ids in ids.chunks(CHUNK) {
             let found = Self::events(self, room, ids).await.map_err(|error| failed(&ids[0], error))?;
             for event in found.into_iter().flatten() {
-                known.push(known_event(version, event)?);
+                known.push(known_event(version, &event)?);
             }
         }
         Ok(known)
@@ -44,7 +44,7 @@ fn failed(event_id: &OwnedEventId, error: ReadError) -> EventSourceError {
     }
 }
 
-fn known_event(version: &'static RoomVersion, event: StoredEvent) -> Result<KnownEvent, EventSourceError> {
+fn known_event(version: &'static RoomVersion, event: &StoredEvent) -> Result<KnownEvent, EventSourceError> {
     let corrupt = |problem: String| EventSourceError::Corrupt { event_id: event.event_id.clone(), problem };
     let standing = match event.standing {
         EventStanding::Accepted => Standing::Accepted,

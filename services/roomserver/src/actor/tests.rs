@@ -60,7 +60,7 @@ fn caller(shard: &Shard) -> Caller {
 
 async fn room(shard: &Arc<Shard>) -> OwnedRoomId {
     let prepare = PrepareRoom { caller: caller(shard), room_version: "12".to_owned(), content: "{}".into() };
-    let create = prepare_room(&shard.shared, prepare).unwrap();
+    let create = prepare_room(&shard.shared, &prepare).unwrap();
     let command = CreateRoom {
         caller: caller(shard),
         room_id: create.room_id().to_owned(),

@@ -21,7 +21,7 @@ pub(crate) struct PrepareRoom {
 }
 
 /// Builds and signs the m.room.create event.
-pub(crate) fn prepare_room(shared: &Shared, command: PrepareRoom) -> Result<Pdu, ServiceError> {
+pub(crate) fn prepare_room(shared: &Shared, command: &PrepareRoom) -> Result<Pdu, ServiceError> {
     let version = served_version(&command.room_version)?;
     let json: &[u8] = if command.content.is_empty() { b"{}" } else { &command.content };
     let content = event_builder::content_from_json(json).map_err(|error| errors::build(&error))?;

@@ -38,11 +38,13 @@ pub(crate) enum Visibility {
 
 /// A bundle of settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
 pub(crate) enum Preset {
-    PrivateChat,
-    PublicChat,
-    TrustedPrivateChat,
+    #[serde(rename = "private_chat")]
+    Private,
+    #[serde(rename = "public_chat")]
+    Public,
+    #[serde(rename = "trusted_private_chat")]
+    TrustedPrivate,
 }
 
 /// A state event the client wants from the start.
@@ -67,8 +69,8 @@ impl CreateBody {
     /// The preset that holds: the one named, or the one that goes with the visibility.
     pub(crate) fn preset(&self) -> Preset {
         self.preset.unwrap_or(match self.visibility {
-            Some(Visibility::Public) => Preset::PublicChat,
-            Some(Visibility::Private) | None => Preset::PrivateChat,
+            Some(Visibility::Public) => Preset::Public,
+            Some(Visibility::Private) | None => Preset::Private,
         })
     }
 
@@ -81,23 +83,23 @@ impl CreateBody {
 impl Preset {
     pub(crate) const fn join_rule(self) -> &'static str {
         match self {
-            Self::PublicChat => "public",
-            Self::PrivateChat | Self::TrustedPrivateChat => "invite",
+            Self::Public => "public",
+            Self::Private | Self::TrustedPrivate => "invite",
         }
     }
 
     pub(crate) const fn guest_access(self) -> &'static str {
         match self {
-            Self::PublicChat => "forbidden",
-            Self::PrivateChat | Self::TrustedPrivateChat => "can_join",
+            Self::Public => "forbidden",
+            Self::Private | Self::TrustedPrivate => "can_join",
         }
     }
 
     /// The level that inviting takes: anyone may in a private room, moderators in a public one.
     const fn invite_level(self) -> i64 {
         match self {
-            Self::PublicChat => 50,
-            Self::PrivateChat | Self::TrustedPrivateChat => 0,
+            Self::Public => 50,
+            Self::Private | Self::TrustedPrivate => 0,
         }
     }
 }
@@ -109,7 +111,7 @@ pub(crate) fn power_levels(body: &CreateBody, creator: &str, creators: &[String]
     if !privileged {
         users.insert(creator.to_owned(), Value::from(100));
     }
-    if body.preset() == Preset::TrustedPrivateChat {
+    if body.preset() == Preset::TrustedPrivate {
         let equals = body.invite.iter().filter(|user| !creators.iter().any(|creator| *creator == user.as_str()));
         users.extend(equals.map(|user| (user.to_string(), Value::from(100))));
     }
@@ -153,10 +155,10 @@ mod tests {
 
     #[test]
     fn the_visibility_picks_the_preset_unless_one_is_named() {
-        assert_eq!(body(&serde_json::json!({})).preset(), Preset::PrivateChat);
-        assert_eq!(body(&serde_json::json!({"visibility": "public"})).preset(), Preset::PublicChat);
+        assert_eq!(body(&serde_json::json!({})).preset(), Preset::Private);
+        assert_eq!(body(&serde_json::json!({"visibility": "public"})).preset(), Preset::Public);
         let both = serde_json::json!({"visibility": "public", "preset": "trusted_private_chat"});
-        assert_eq!(body(&both).preset(), Preset::TrustedPrivateChat);
+        assert_eq!(body(&both).preset(), Preset::TrustedPrivate);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! The roomserver as its callers see it: its gRPC client over a local transport, on the memory store and the in-process bus.
 
+#![allow(clippy::unwrap_used, clippy::needless_pass_by_value, reason = "helpers of tests are tests too")]
+
 mod alias;
 mod create;
 mod membership;
