@@ -84,7 +84,12 @@ pub struct EventDraft {
 impl EventDraft {
     /// A message event.
     #[must_use]
-    pub fn message(sender: OwnedUserId, kind: impl Into<TimelineEventType>, content: CanonicalJsonObject, at: MilliSecondsSinceUnixEpoch) -> Self {
+    pub fn message(
+        sender: OwnedUserId,
+        kind: impl Into<TimelineEventType>,
+        content: CanonicalJsonObject,
+        at: MilliSecondsSinceUnixEpoch,
+    ) -> Self {
         Self { sender, kind: kind.into(), state_key: None, content, redacts: None, origin_server_ts: at }
     }
 
@@ -141,7 +146,8 @@ pub struct Position<'a> {
 /// If the draft cannot be an event.
 pub fn build(draft: EventDraft, position: Position<'_>, state: &AuthState, signer: &ServerSigner) -> Result<Pdu, BuildError> {
     let keys = draft.auth_keys(position.version)?;
-    let auth_events = keys.iter().filter_map(|key| state.get(&key.event_type, &key.state_key)).map(|event| event.event_id().to_owned());
+    let auth_events =
+        keys.iter().filter_map(|key| state.get(&key.event_type, &key.state_key)).map(|event| event.event_id().to_owned());
     let auth_events: Vec<OwnedEventId> = auth_events.collect();
     let prev_events = graph::prev_events(position.extremities);
     let mut object = fields(draft, position.version, &prev_events, &auth_events, graph::next_depth(position.depth));

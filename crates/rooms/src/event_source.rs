@@ -65,12 +65,22 @@ pub trait EventSource: Send + Sync + 'static {
     /// # Errors
     ///
     /// If they cannot be read.
-    async fn events(&self, room: &RoomId, version: &'static RoomVersion, ids: &[OwnedEventId]) -> Result<Vec<KnownEvent>, EventSourceError>;
+    async fn events(
+        &self,
+        room: &RoomId,
+        version: &'static RoomVersion,
+        ids: &[OwnedEventId],
+    ) -> Result<Vec<KnownEvent>, EventSourceError>;
 }
 
 #[async_trait]
 impl<T: EventSource + ?Sized> EventSource for Arc<T> {
-    async fn events(&self, room: &RoomId, version: &'static RoomVersion, ids: &[OwnedEventId]) -> Result<Vec<KnownEvent>, EventSourceError> {
+    async fn events(
+        &self,
+        room: &RoomId,
+        version: &'static RoomVersion,
+        ids: &[OwnedEventId],
+    ) -> Result<Vec<KnownEvent>, EventSourceError> {
         (**self).events(room, version, ids).await
     }
 }
@@ -91,8 +101,11 @@ impl<S> std::fmt::Debug for CachedEvents<S> {
 impl<S: EventSource> CachedEvents<S> {
     /// A cache of at most about `max_bytes` over `inner`. Its size is the gauge `banyan.rooms.event_cache.bytes`.
     pub fn new(inner: S, max_bytes: u64) -> Self {
-        let cache =
-            Cache::builder().name("events").max_capacity(max_bytes).weigher(|_: &OwnedEventId, event: &KnownEvent| event.weight()).build();
+        let cache = Cache::builder()
+            .name("events")
+            .max_capacity(max_bytes)
+            .weigher(|_: &OwnedEventId, event: &KnownEvent| event.weight())
+            .build();
         crate::metrics::observe_cache("banyan.rooms.event_cache.bytes", "Bytes of events held in memory.", &cache);
         Self { inner, cache }
     }
@@ -110,7 +123,12 @@ impl<S: EventSource> CachedEvents<S> {
 
 #[async_trait]
 impl<S: EventSource> EventSource for CachedEvents<S> {
-    async fn events(&self, room: &RoomId, version: &'static RoomVersion, ids: &[OwnedEventId]) -> Result<Vec<KnownEvent>, EventSourceError> {
+    async fn events(
+        &self,
+        room: &RoomId,
+        version: &'static RoomVersion,
+        ids: &[OwnedEventId],
+    ) -> Result<Vec<KnownEvent>, EventSourceError> {
         let mut found = Vec::with_capacity(ids.len());
         let mut missing = Vec::new();
         for id in ids {
@@ -175,7 +193,12 @@ impl EventSource for () {
 
 #[async_trait]
 impl<S: EventSource> EventSource for MemoryEvents<S> {
-    async fn events(&self, room: &RoomId, version: &'static RoomVersion, ids: &[OwnedEventId]) -> Result<Vec<KnownEvent>, EventSourceError> {
+    async fn events(
+        &self,
+        room: &RoomId,
+        version: &'static RoomVersion,
+        ids: &[OwnedEventId],
+    ) -> Result<Vec<KnownEvent>, EventSourceError> {
         let (mut found, mut missing) = (Vec::with_capacity(ids.len()), Vec::new());
         {
             let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);

@@ -76,7 +76,12 @@ impl Pdu {
     /// # Errors
     ///
     /// If the stored bytes are not an event.
-    pub fn from_stored(json: Bytes, event_id: OwnedEventId, room_id: &RoomId, version: &'static RoomVersion) -> Result<Self, PduError> {
+    pub fn from_stored(
+        json: Bytes,
+        event_id: OwnedEventId,
+        room_id: &RoomId,
+        version: &'static RoomVersion,
+    ) -> Result<Self, PduError> {
         read::trusting(json, event_id, room_id, version)
     }
 

@@ -106,7 +106,8 @@ impl Placement {
     /// [`Self::nodes`] as the entry has them.
     #[must_use]
     pub fn entry_nodes(&self) -> Vec<proto::NewStateNode> {
-        let node = |(hash, node): &(NodeHash, Bytes)| proto::NewStateNode { hash: Bytes::copy_from_slice(&hash.0), node: node.clone() };
+        let node =
+            |(hash, node): &(NodeHash, Bytes)| proto::NewStateNode { hash: Bytes::copy_from_slice(&hash.0), node: node.clone() };
         self.nodes.iter().map(node).collect()
     }
 }
@@ -196,7 +197,12 @@ impl Placer {
     }
 
     /// Reads events that must all be known, in the order asked.
-    async fn known(&self, room: &ruma::RoomId, version: &'static RoomVersion, ids: &[OwnedEventId]) -> Result<Vec<KnownEvent>, PlaceError> {
+    async fn known(
+        &self,
+        room: &ruma::RoomId,
+        version: &'static RoomVersion,
+        ids: &[OwnedEventId],
+    ) -> Result<Vec<KnownEvent>, PlaceError> {
         let found: HashMap<OwnedEventId, KnownEvent> = self
             .events
             .events(room, version, ids)

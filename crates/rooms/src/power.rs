@@ -228,7 +228,8 @@ impl Powers {
     /// Whether `user` has the power to send an event of this type.
     #[must_use]
     pub fn may_send(&self, user: &UserId, kind: &TimelineEventType, is_state: bool) -> bool {
-        let needed = self.levels().map_or_else(|| PowerLevels::absent().to_send(kind, is_state), |levels| levels.to_send(kind, is_state));
+        let needed =
+            self.levels().map_or_else(|| PowerLevels::absent().to_send(kind, is_state), |levels| levels.to_send(kind, is_state));
         self.reaches(user, needed)
     }
 }

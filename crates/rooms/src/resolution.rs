@@ -109,12 +109,12 @@ impl Placer {
         let conflicted: HashSet<OwnedEventId> = conflicts.values().flatten().flatten().cloned().collect();
         let common = self.common_powers(room, first, conflicts).await?;
         graph.load_chains(conflicted.iter().chain(common.values()).cloned()).await?;
-        let create = version.room_id_is_create_hash().then(|| ruma::EventId::parse(format!("${}", &room.as_str()[1..])).ok()).flatten();
+        let create =
+            version.room_id_is_create_hash().then(|| ruma::EventId::parse(format!("${}", &room.as_str()[1..])).ok()).flatten();
         graph.load(create).await?;
 
-        let chains: Vec<HashSet<OwnedEventId>> = (0..states)
-            .map(|index| graph.chain(conflicts.values().filter_map(|events| events[index].as_deref())))
-            .collect();
+        let chains: Vec<HashSet<OwnedEventId>> =
+            (0..states).map(|index| graph.chain(conflicts.values().filter_map(|events| events[index].as_deref()))).collect();
         let difference = self.auth_difference(room, first, conflicts, &conflicted, &common, &chains, &mut graph).await?;
         let between =
             if version.state_resolution().consider_conflicted_state_subgraph { graph.between(&conflicted) } else { HashSet::new() };
@@ -135,8 +135,14 @@ impl Placer {
     }
 
     /// The events that decide about power and that all states share.
-    async fn common_powers(&self, room: &RoomId, first: &State, conflicts: &Conflicts) -> Result<BTreeMap<StateKey, OwnedEventId>, StateError> {
-        let keys = [StateEventType::RoomCreate, StateEventType::RoomPowerLevels, StateEventType::RoomJoinRules].map(StateKey::plain);
+    async fn common_powers(
+        &self,
+        room: &RoomId,
+        first: &State,
+        conflicts: &Conflicts,
+    ) -> Result<BTreeMap<StateKey, OwnedEventId>, StateError> {
+        let keys =
+            [StateEventType::RoomCreate, StateEventType::RoomPowerLevels, StateEventType::RoomJoinRules].map(StateKey::plain);
         self.common(room, first, conflicts, keys).await
     }
 

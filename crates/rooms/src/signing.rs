@@ -4,8 +4,8 @@ use ruma::{
     CanonicalJsonObject, OwnedServerName, ServerName, ServerSigningKeyId,
     canonical_json::{CanonicalJsonFieldError, redact},
     signatures::{
-        Ed25519KeyPair, JsonError, PublicKeyMap, VerificationError, Verified, hash_and_sign_event, required_server_signatures_to_verify_event,
-        sign_event, sign_json, verify_event,
+        Ed25519KeyPair, JsonError, PublicKeyMap, VerificationError, Verified, hash_and_sign_event,
+        required_server_signatures_to_verify_event, sign_event, sign_json, verify_event,
     },
 };
 

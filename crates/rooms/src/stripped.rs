@@ -33,7 +33,11 @@ pub fn strip(event: &Pdu) -> Option<Bytes> {
         state_key: &'a str,
         r#type: String,
     }
-    let stripped =
-        Stripped { content: event.content(), sender: event.sender(), state_key: event.state_key()?, r#type: event.kind().to_string() };
+    let stripped = Stripped {
+        content: event.content(),
+        sender: event.sender(),
+        state_key: event.state_key()?,
+        r#type: event.kind().to_string(),
+    };
     serde_json::to_vec(&stripped).ok().map(Bytes::from)
 }

@@ -147,7 +147,13 @@ impl View {
     }
 
     /// Makes an event and places it.
-    pub(crate) async fn send(&mut self, sender: &str, kind: &str, state_key: Option<&str>, content: Value) -> Result<Pdu, PlaceError> {
+    pub(crate) async fn send(
+        &mut self,
+        sender: &str,
+        kind: &str,
+        state_key: Option<&str>,
+        content: Value,
+    ) -> Result<Pdu, PlaceError> {
         let event = self.make(sender, kind, state_key, content).await;
         self.take(event.clone()).await?;
         Ok(event)

@@ -4,8 +4,8 @@
 use ruma::{
     RoomVersionId,
     room_version_rules::{
-        AuthorizationRules, EventsReferenceFormatVersion, RoomIdFormatVersion, RoomVersionDisposition, RoomVersionRules, StateResolutionV2Rules,
-        StateResolutionVersion,
+        AuthorizationRules, EventsReferenceFormatVersion, RoomIdFormatVersion, RoomVersionDisposition, RoomVersionRules,
+        StateResolutionV2Rules, StateResolutionVersion,
     },
 };
 use serde_json::{Value, json};

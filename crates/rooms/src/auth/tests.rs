@@ -50,7 +50,9 @@ async fn creators_of_version_12_stand_above_all_levels() {
     let mut view = View::new("12");
     view.create(A, json!({ "additional_creators": [B] })).await;
     view.member(A, A, "join").await.unwrap();
-    view.send(A, "m.room.power_levels", Some(""), json!({ "users": { C: 100 }, "events": { "m.room.tombstone": 150 } })).await.unwrap();
+    view.send(A, "m.room.power_levels", Some(""), json!({ "users": { C: 100 }, "events": { "m.room.tombstone": 150 } }))
+        .await
+        .unwrap();
     view.send(A, "m.room.join_rules", Some(""), json!({ "join_rule": "public" })).await.unwrap();
     view.member(B, B, "join").await.unwrap();
     view.member(C, C, "join").await.unwrap();

@@ -1,7 +1,9 @@
 //! The first event of a room.
 
 use banyan_core::Entropy;
-use ruma::{CanonicalJsonObject, CanonicalJsonValue, MilliSecondsSinceUnixEpoch, OwnedUserId, RoomId, UserId, events::TimelineEventType};
+use ruma::{
+    CanonicalJsonObject, CanonicalJsonValue, MilliSecondsSinceUnixEpoch, OwnedUserId, RoomId, UserId, events::TimelineEventType,
+};
 
 use super::{BuildError, EventDraft, fields, finish, random_room_id};
 use crate::{pdu::Pdu, signing::ServerSigner, version::RoomVersion};
@@ -66,7 +68,11 @@ pub fn create_room(room: NewRoom, signer: &ServerSigner, entropy: &dyn Entropy) 
     Ok(finish(object, version, signer)?)
 }
 
-fn checked_content(mut content: CanonicalJsonObject, creator: &UserId, version: &RoomVersion) -> Result<CanonicalJsonObject, CreateError> {
+fn checked_content(
+    mut content: CanonicalJsonObject,
+    creator: &UserId,
+    version: &RoomVersion,
+) -> Result<CanonicalJsonObject, CreateError> {
     content.insert("room_version".to_owned(), version.as_str().into());
     if version.authorization().use_room_create_sender {
         content.remove("creator");

@@ -47,7 +47,12 @@ fn creators_are_checked_and_named_once() {
         assert!(matches!(create("12", json!({ "additional_creators": wrong })), Err(CreateError::Content { .. })), "{wrong}");
     }
     assert!(create("11", json!({ "additional_creators": "anything" })).is_ok(), "the field means nothing before version 12");
-    for wrong in [json!({ "m.federate": 1 }), json!({ "type": 1 }), json!({ "predecessor": {} }), json!({ "predecessor": { "room_id": "x" } })] {
+    for wrong in [
+        json!({ "m.federate": 1 }),
+        json!({ "type": 1 }),
+        json!({ "predecessor": {} }),
+        json!({ "predecessor": { "room_id": "x" } }),
+    ] {
         assert!(create("12", wrong).is_err());
     }
 }
@@ -79,9 +84,14 @@ async fn too_large_is_told_from_malformed() {
         super::build(draft, position, &crate::auth::AuthState::default(), &signer(&user("@a:one.org")))
     };
     assert!(build("m.text".to_owned(), 60_000).is_ok());
-    for error in [build("m.text".to_owned(), 65_200).unwrap_err(), build("m.text".to_owned(), 70_000).unwrap_err(), build("t".repeat(256), 1).unwrap_err()] {
+    for error in [
+        build("m.text".to_owned(), 65_200).unwrap_err(),
+        build("m.text".to_owned(), 70_000).unwrap_err(),
+        build("t".repeat(256), 1).unwrap_err(),
+    ] {
         assert!(error.is_too_large(), "{error}");
     }
-    let member = super::EventDraft::message(user("@a:one.org"), "m.room.member", object(json!({})), MilliSecondsSinceUnixEpoch(UInt::MIN));
+    let member =
+        super::EventDraft::message(user("@a:one.org"), "m.room.member", object(json!({})), MilliSecondsSinceUnixEpoch(UInt::MIN));
     assert!(matches!(member.auth_keys(view.version), Err(BuildError::Auth(_))));
 }

@@ -74,7 +74,12 @@ pub(super) fn strictly(mut object: CanonicalJsonObject, version: &'static RoomVe
 }
 
 /// Reads what we stored.
-pub(super) fn trusting(json: Bytes, event_id: OwnedEventId, room_id: &RoomId, version: &'static RoomVersion) -> Result<Pdu, PduError> {
+pub(super) fn trusting(
+    json: Bytes,
+    event_id: OwnedEventId,
+    room_id: &RoomId,
+    version: &'static RoomVersion,
+) -> Result<Pdu, PduError> {
     let fields: Fields = serde_json::from_slice(&json).map_err(|error| PduError::NotCanonical(error.to_string()))?;
     Ok(assemble(fields, json, event_id, room_id.to_owned(), version))
 }
@@ -90,7 +95,8 @@ fn check_ids(object: &CanonicalJsonObject, version: &RoomVersion) -> Result<(), 
         return Ok(());
     }
     format::required_string(object, "room_id")?;
-    let references = ["prev_events", "auth_events"].into_iter().filter_map(|field| object.get(field)?.as_array().map(|items| (field, items)));
+    let references =
+        ["prev_events", "auth_events"].into_iter().filter_map(|field| object.get(field)?.as_array().map(|items| (field, items)));
     for (field, items) in references {
         if items.iter().any(|item| item.as_str().is_some() != version.plain_references()) {
             return Err(PduError::field(field, "does not have the format of this room version"));

@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::{MAX_EVENT_BYTES, Pdu, PduError};
 use crate::version::RoomVersion;
 
-fn message(content: Value) -> Value {
+fn message(content: &Value) -> Value {
     json!({
         "auth_events": ["$a"],
         "content": content,
@@ -23,14 +23,14 @@ fn read(event: &Value, version: &str) -> Result<Pdu, PduError> {
 }
 
 fn with(field: &str, value: Value) -> Value {
-    let mut event = message(json!({}));
+    let mut event = message(&json!({}));
     event[field] = value;
     event
 }
 
 #[test]
 fn what_was_received_is_kept_canonical_and_without_unsigned() {
-    let mut event = message(json!({ "body": "é", "b": 1, "a": 2 }));
+    let mut event = message(&json!({ "body": "é", "b": 1, "a": 2 }));
     event["unsigned"] = json!({ "age": 1 });
     event["event_id"] = json!("$made:up");
     let pdu = read(&event, "11").unwrap();
@@ -46,8 +46,8 @@ fn what_was_received_is_kept_canonical_and_without_unsigned() {
 #[test]
 fn the_limits_of_the_specification_hold() {
     let fits = |extra: usize| {
-        let empty = message(json!({ "body": "" })).to_string().len();
-        read(&message(json!({ "body": "x".repeat(MAX_EVENT_BYTES - empty + extra) })), "11")
+        let empty = message(&json!({ "body": "" })).to_string().len();
+        read(&message(&json!({ "body": "x".repeat(MAX_EVENT_BYTES - empty + extra) })), "11")
     };
     assert!(fits(0).is_ok());
     assert_eq!(fits(1).unwrap_err(), PduError::TooLarge(MAX_EVENT_BYTES + 1));
@@ -69,7 +69,7 @@ fn the_limits_of_the_specification_hold() {
 #[test]
 fn only_canonical_json_is_an_event() {
     for content in [r#"{"n":1.5}"#, r#"{"n":1e3}"#, r#"{"n":-0}"#, r#"{"n":9007199254740992}"#] {
-        let event = message(json!("CONTENT")).to_string().replace("\"CONTENT\"", content);
+        let event = message(&json!("CONTENT")).to_string().replace("\"CONTENT\"", content);
         let error = Pdu::from_received(event.as_bytes(), RoomVersion::preferred()).unwrap_err();
         assert!(matches!(error, PduError::NotCanonical(_)), "{content}: {error}");
     }
@@ -90,7 +90,7 @@ fn a_room_of_version_12_is_named_by_its_create_event() {
     named["room_id"] = json!("!r:example.org");
     assert!(read(&named, "12").is_err());
 
-    let mut event = message(json!({}));
+    let mut event = message(&json!({}));
     event["room_id"] = json!(pdu.room_id().as_str());
     event["auth_events"] = json!([pdu.event_id().as_str()]);
     assert!(read(&event, "12").is_err(), "the create event is nobody's auth event");
@@ -98,7 +98,7 @@ fn a_room_of_version_12_is_named_by_its_create_event() {
 
 #[test]
 fn what_is_redacted_stands_where_the_version_says() {
-    let mut event = message(json!({ "redacts": "$inside" }));
+    let mut event = message(&json!({ "redacts": "$inside" }));
     event["type"] = json!("m.room.redaction");
     event["redacts"] = json!("$beside");
     assert_eq!(read(&event, "10").unwrap().redacts().unwrap(), "$beside");

@@ -24,8 +24,14 @@ pub(super) struct Change {
 
 impl Placer {
     /// Describes `differences` of current state, caused by `event`.
-    pub(super) async fn changes(&self, event: &Pdu, differences: Vec<StateDifference>, current: &State) -> Result<Vec<Change>, PlaceError> {
-        let mut ids: Vec<OwnedEventId> = differences.iter().flat_map(|difference| [&difference.old, &difference.new]).flatten().cloned().collect();
+    pub(super) async fn changes(
+        &self,
+        event: &Pdu,
+        differences: Vec<StateDifference>,
+        current: &State,
+    ) -> Result<Vec<Change>, PlaceError> {
+        let mut ids: Vec<OwnedEventId> =
+            differences.iter().flat_map(|difference| [&difference.old, &difference.new]).flatten().cloned().collect();
         ids.sort_unstable();
         ids.dedup();
         let known = self.events_with(event, ids).await?;

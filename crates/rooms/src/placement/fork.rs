@@ -79,7 +79,8 @@ impl Placer {
     }
 
     async fn states_after(&self, event: &Pdu, ids: &[OwnedEventId]) -> Result<Vec<State>, PlaceError> {
-        let known: Vec<KnownEvent> = if ids.is_empty() { Vec::new() } else { self.known(event.room_id(), event.version(), ids).await? };
+        let known: Vec<KnownEvent> =
+            if ids.is_empty() { Vec::new() } else { self.known(event.room_id(), event.version(), ids).await? };
         let stateless: Vec<OwnedEventId> =
             known.iter().filter(|known| known.state_after.is_none()).map(|known| known.pdu.event_id().to_owned()).collect();
         if !stateless.is_empty() {

@@ -92,10 +92,12 @@ impl Placer {
     /// Active members by order of coming; of a large room those of one page.
     async fn earliest_members(&self, event: &Pdu, current: &State) -> Result<Vec<String>, PlaceError> {
         let page = self.states().page(event.room_id(), current, None, HERO_SEARCH).await?;
-        let ids: Vec<OwnedEventId> = page.entries.into_iter().filter(|(key, _)| key.as_member().is_some()).map(|(_, id)| id).collect();
+        let ids: Vec<OwnedEventId> =
+            page.entries.into_iter().filter(|(key, _)| key.as_member().is_some()).map(|(_, id)| id).collect();
         let mut members = self.events_with(event, ids).await?;
         members.retain(|member| member.membership().is_some_and(is_active));
-        members.sort_by(|a, b| (a.depth(), a.origin_server_ts(), a.event_id()).cmp(&(b.depth(), b.origin_server_ts(), b.event_id())));
+        members
+            .sort_by(|a, b| (a.depth(), a.origin_server_ts(), a.event_id()).cmp(&(b.depth(), b.origin_server_ts(), b.event_id())));
         Ok(members.iter().filter_map(|member| member.state_key().map(str::to_owned)).collect())
     }
 }

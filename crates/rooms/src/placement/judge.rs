@@ -34,7 +34,8 @@ impl Placer {
         }
         ids.sort_unstable();
         ids.dedup();
-        let events: Vec<Pdu> = self.known(event.room_id(), event.version(), &ids).await?.into_iter().map(|known| known.pdu).collect();
+        let events: Vec<Pdu> =
+            self.known(event.room_id(), event.version(), &ids).await?.into_iter().map(|known| known.pdu).collect();
         let by_id: HashMap<&EventId, Pdu> = events.iter().map(|event| (event.event_id(), event.clone())).collect();
         auth::check_auth_events(event, &by_id)?;
         Ok(auth::check(event, &AuthState::new(events))?)

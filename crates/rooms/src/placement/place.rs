@@ -107,7 +107,12 @@ impl Placer {
     }
 
     /// Makes what the entry says.
-    pub(super) async fn finish(&self, head: &proto::RoomHead, request: PlaceRequest, judged: Judged) -> Result<Placement, PlaceError> {
+    pub(super) async fn finish(
+        &self,
+        head: &proto::RoomHead,
+        request: PlaceRequest,
+        judged: Judged,
+    ) -> Result<Placement, PlaceError> {
         let PlaceRequest { event, transaction, now, .. } = request;
         let changes = self.changes(&event, judged.differences, &judged.current).await?;
         let replaced = self.replaced(&event, &judged.before, &changes).await?;

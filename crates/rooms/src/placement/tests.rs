@@ -28,7 +28,8 @@ async fn a_room_grows_event_by_event() {
     let change = &placement.current[0];
     assert_eq!((change.r#type.as_str(), change.state_key.as_str(), change.membership.as_str()), ("m.room.member", B, "invite"));
     assert!(change.pdu.is_empty(), "the event is the entry's own");
-    let stripped: Vec<serde_json::Value> = change.stripped_state.iter().map(|event| serde_json::from_slice(event).unwrap()).collect();
+    let stripped: Vec<serde_json::Value> =
+        change.stripped_state.iter().map(|event| serde_json::from_slice(event).unwrap()).collect();
     let kinds: Vec<&str> = stripped.iter().map(|event| event["type"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["m.room.create", "m.room.join_rules", "m.room.member"]);
     assert_eq!(stripped[2]["state_key"], A, "who invites is shown");
@@ -124,12 +125,21 @@ async fn an_event_must_be_allowed_by_what_it_names() {
     let honest = view.make(B, "m.room.message", None, json!({})).await;
     let mut object = honest.to_object();
     // Without the sender's membership among them, the auth events do not allow the message, whatever the state says.
-    let kept: Vec<_> = honest.auth_events().iter().filter(|id| view.placed[..4].iter().any(|event| event.event_id() == &***id)).collect();
+    let kept: Vec<_> =
+        honest.auth_events().iter().filter(|id| view.placed[..4].iter().any(|event| event.event_id() == &***id)).collect();
     object.insert("auth_events".to_owned(), kept.iter().map(|id| id.as_str().into()).collect::<Vec<_>>().into());
     let bad = Pdu::from_object(object, view.version).unwrap();
     assert!(matches!(view.take(bad).await, Err(PlaceError::Rejected(_))));
     let mut object = honest.to_object();
-    object.insert("auth_events".to_owned(), vec![honest.auth_events()[0].as_str().into(), view.placed.last().unwrap().event_id().as_str().into(), view.placed[3].event_id().as_str().into()].into());
+    object.insert(
+        "auth_events".to_owned(),
+        vec![
+            honest.auth_events()[0].as_str().into(),
+            view.placed.last().unwrap().event_id().as_str().into(),
+            view.placed[3].event_id().as_str().into(),
+        ]
+        .into(),
+    );
     let bad = Pdu::from_object(object, view.version).unwrap();
     let Err(PlaceError::Rejected(error)) = view.take(bad).await else { panic!("join rules authorise no message") };
     assert!(error.0.contains("unexpected auth event"), "{error}");

@@ -33,12 +33,9 @@ async fn one_s_own_events_and_power_allow_redaction() {
     }
     let message = view.send("@b:two.org", "m.room.message", None, json!({ "body": "x" })).await.unwrap();
     let powers: Powers = view.placer.powers(view.room(), view.version, &view.current()).await.unwrap();
-    for (sender, server_may, user_may) in [
-        ("@a:one.org", true, true),
-        ("@mod:two.org", true, true),
-        ("@b:two.org", true, true),
-        ("@c:three.org", false, false),
-    ] {
+    for (sender, server_may, user_may) in
+        [("@a:one.org", true, true), ("@mod:two.org", true, true), ("@b:two.org", true, true), ("@c:three.org", false, false)]
+    {
         let redaction = view.make(sender, "m.room.redaction", None, json!({ "redacts": message.event_id() })).await;
         assert_eq!(applies(&redaction, &message, &powers), server_may, "{sender}");
         assert_eq!(may_redact(&user(sender), &message, &powers), user_may, "{sender}");

@@ -8,7 +8,13 @@ use ruma::{
 };
 use serde_json::{Value, json};
 
-use crate::{auth_chain::AuthGraph, pdu::Pdu, placement::PlaceError, state::State, testing::{View, restart_time}};
+use crate::{
+    auth_chain::AuthGraph,
+    pdu::Pdu,
+    placement::PlaceError,
+    state::State,
+    testing::{View, restart_time},
+};
 
 const A: &str = "@a:one.org";
 const B: &str = "@b:two.org";

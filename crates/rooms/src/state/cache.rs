@@ -31,8 +31,7 @@ impl<S: NodeSource> CachedNodes<S> {
 impl<S: NodeSource> NodeSource for CachedNodes<S> {
     async fn get_nodes(&self, room: &RoomId, hashes: &[NodeHash]) -> Result<Vec<Arc<Node>>, StateError> {
         let mut found: Vec<Option<Arc<Node>>> = hashes.iter().map(|hash| self.cache.get(hash)).collect();
-        let missing: Vec<NodeHash> =
-            hashes.iter().zip(&found).filter(|(_, node)| node.is_none()).map(|(hash, _)| *hash).collect();
+        let missing: Vec<NodeHash> = hashes.iter().zip(&found).filter(|(_, node)| node.is_none()).map(|(hash, _)| *hash).collect();
         if missing.is_empty() {
             return Ok(found.into_iter().flatten().collect());
         }

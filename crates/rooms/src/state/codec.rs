@@ -101,7 +101,8 @@ fn encode_root(root: &RootNode) -> proto::StateRootNode {
 }
 
 fn decode_root(root: &proto::StateRootNode) -> Result<RootNode, StateError> {
-    let top = |bytes: &[u8], count: u64| if bytes.is_empty() { Ok(None) } else { hash(bytes).map(|hash| Some(Top { hash, count })) };
+    let top =
+        |bytes: &[u8], count: u64| if bytes.is_empty() { Ok(None) } else { hash(bytes).map(|hash| Some(Top { hash, count })) };
     Ok(RootNode { members: top(&root.members, root.member_count)?, others: top(&root.others, root.other_count)? })
 }
 

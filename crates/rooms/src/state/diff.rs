@@ -40,7 +40,12 @@ pub(super) fn tries(loaded: &mut Loaded, old: Option<NodeHash>, new: Option<Node
     Ok(differences)
 }
 
-fn subtrees(loaded: &mut Loaded, old: Option<NodeHash>, new: Option<NodeHash>, differences: &mut Differences) -> Result<(), StateError> {
+fn subtrees(
+    loaded: &mut Loaded,
+    old: Option<NodeHash>,
+    new: Option<NodeHash>,
+    differences: &mut Differences,
+) -> Result<(), StateError> {
     if old == new {
         return Ok(());
     }

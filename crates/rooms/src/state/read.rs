@@ -19,7 +19,11 @@ impl RootNode {
 }
 
 /// The events under `keys` in the trie at `root`, in their order.
-pub(super) fn lookup(loaded: &mut Loaded, root: Option<NodeHash>, keys: &[&StateKey]) -> Result<Vec<Option<OwnedEventId>>, StateError> {
+pub(super) fn lookup(
+    loaded: &mut Loaded,
+    root: Option<NodeHash>,
+    keys: &[&StateKey],
+) -> Result<Vec<Option<OwnedEventId>>, StateError> {
     let Some(root) = loaded.root(root)? else { return Ok(Vec::new()) };
     let find = |key: &&StateKey| {
         let (part, place) = key.place();

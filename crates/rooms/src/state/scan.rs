@@ -43,8 +43,15 @@ impl Span {
 }
 
 /// The entries of `span` after `after`, at most `limit`; with the changes on top of the trie.
-pub(super) fn scan(loaded: &mut Loaded, state: &State, span: Span, after: Option<&StateKey>, limit: usize) -> Result<StatePage, StateError> {
-    let after = after.map(|key| (key.place(), key)).filter(|((part, _), _)| *part == span.part).map(|((_, place), key)| (place, key));
+pub(super) fn scan(
+    loaded: &mut Loaded,
+    state: &State,
+    span: Span,
+    after: Option<&StateKey>,
+    limit: usize,
+) -> Result<StatePage, StateError> {
+    let after =
+        after.map(|key| (key.place(), key)).filter(|((part, _), _)| *part == span.part).map(|((_, place), key)| (place, key));
     let mut reader = Reader { loaded, state, span, after, limit: limit.max(1), entries: Vec::new(), seen: 0, full: false };
     let Some(root) = reader.loaded.root(state.root)? else { return Ok(StatePage::default()) };
     reader.trie(&root)?;

@@ -72,7 +72,8 @@ impl States {
     ///
     /// As [`Self::get`].
     pub async fn get_many(&self, room: &RoomId, state: &State, keys: &[StateKey]) -> Result<Vec<Option<OwnedEventId>>, StateError> {
-        let mut found: Vec<Option<Option<OwnedEventId>>> = keys.iter().map(|key| state.delta(key).map(|event| event.cloned())).collect();
+        let mut found: Vec<Option<Option<OwnedEventId>>> =
+            keys.iter().map(|key| state.delta(key).map(|event| event.cloned())).collect();
         let in_trie: Vec<&StateKey> = keys.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(key, _)| key).collect();
         let mut read = self.lookup(room, state.root, &in_trie).await?.into_iter();
         for slot in found.iter_mut().filter(|slot| slot.is_none()) {
@@ -81,7 +82,12 @@ impl States {
         Ok(found.into_iter().map(Option::flatten).collect())
     }
 
-    async fn lookup(&self, room: &RoomId, root: Option<NodeHash>, keys: &[&StateKey]) -> Result<Vec<Option<OwnedEventId>>, StateError> {
+    async fn lookup(
+        &self,
+        room: &RoomId,
+        root: Option<NodeHash>,
+        keys: &[&StateKey],
+    ) -> Result<Vec<Option<OwnedEventId>>, StateError> {
         if root.is_none() || keys.is_empty() {
             return Ok(vec![None; keys.len()]);
         }
@@ -93,7 +99,13 @@ impl States {
     /// # Errors
     ///
     /// As [`Self::get`].
-    pub async fn page(&self, room: &RoomId, state: &State, after: Option<&StateKey>, limit: usize) -> Result<StatePage, StateError> {
+    pub async fn page(
+        &self,
+        room: &RoomId,
+        state: &State,
+        after: Option<&StateKey>,
+        limit: usize,
+    ) -> Result<StatePage, StateError> {
         let past_members = after.is_some_and(|key| key.place().0 == Part::Others);
         let mut page = StatePage::default();
         if !past_members {
@@ -111,7 +123,14 @@ impl States {
         Ok(page)
     }
 
-    async fn span(&self, room: &RoomId, state: &State, span: Span, after: Option<&StateKey>, limit: usize) -> Result<StatePage, StateError> {
+    async fn span(
+        &self,
+        room: &RoomId,
+        state: &State,
+        span: Span,
+        after: Option<&StateKey>,
+        limit: usize,
+    ) -> Result<StatePage, StateError> {
         walk::run(&*self.nodes, room, |loaded| scan::scan(loaded, state, span, after, limit)).await
     }
 
@@ -162,7 +181,12 @@ impl States {
     /// # Errors
     ///
     /// As [`Self::get`].
-    pub async fn members_of(&self, room: &RoomId, state: &State, server: &ServerName) -> Result<Vec<(OwnedUserId, OwnedEventId)>, StateError> {
+    pub async fn members_of(
+        &self,
+        room: &RoomId,
+        state: &State,
+        server: &ServerName,
+    ) -> Result<Vec<(OwnedUserId, OwnedEventId)>, StateError> {
         let span = Span::prefix(Part::Members, server_prefix(server.as_str()));
         let mut members = users(self.spans(room, state, span).await?);
         // Other servers may be made to have the same prefix.
@@ -175,7 +199,12 @@ impl States {
     /// # Errors
     ///
     /// As [`Self::get`].
-    pub async fn of_type(&self, room: &RoomId, state: &State, event_type: &StateEventType) -> Result<Vec<(StateKey, OwnedEventId)>, StateError> {
+    pub async fn of_type(
+        &self,
+        room: &RoomId,
+        state: &State,
+        event_type: &StateEventType,
+    ) -> Result<Vec<(StateKey, OwnedEventId)>, StateError> {
         let mut entries = self.others(room, state).await?;
         entries.retain(|(key, _)| key.event_type == *event_type);
         if *event_type == StateEventType::RoomMember {
@@ -237,7 +266,13 @@ impl States {
     /// # Errors
     ///
     /// As [`Self::get`], and if nodes cannot be written.
-    pub async fn apply(&self, room: &RoomId, state: &State, changes: Vec<StateDelta>, at: TimestampMicros) -> Result<Written, StateError> {
+    pub async fn apply(
+        &self,
+        room: &RoomId,
+        state: &State,
+        changes: Vec<StateDelta>,
+        at: TimestampMicros,
+    ) -> Result<Written, StateError> {
         if changes.is_empty() {
             return Ok(Written { state: state.clone(), nodes: Vec::new() });
         }

@@ -64,7 +64,12 @@ pub fn write_batches(room: &RoomId, nodes: &[(NodeHash, Bytes)], at: TimestampMi
         let mut writes = Vec::new();
         for (hash, encoding) in &nodes {
             if bytes + encoding.len() > BATCH_BYTES {
-                batches.push(WriteBatch { table: &STATE_NODE, partition: partition(room, hash), writes: std::mem::take(&mut writes), at });
+                batches.push(WriteBatch {
+                    table: &STATE_NODE,
+                    partition: partition(room, hash),
+                    writes: std::mem::take(&mut writes),
+                    at,
+                });
                 bytes = 0;
             }
             bytes += encoding.len();

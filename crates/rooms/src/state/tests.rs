@@ -188,9 +188,8 @@ impl NodeSource for Counting {
 fn one_change_among_many_is_found_by_reading_its_path() {
     let source = Arc::new(Counting::default());
     let states = States::new(source.clone());
-    let members: Model = (0..20_000)
-        .map(|n| (StateKey::member(&UserId::parse(format!("@u{n}:s{}.org", n % 100)).unwrap()), event(n)))
-        .collect();
+    let members: Model =
+        (0..20_000).map(|n| (StateKey::member(&UserId::parse(format!("@u{n}:s{}.org", n % 100)).unwrap()), event(n))).collect();
     let old = built(&states, &members);
     let change = delta(StateKey::new("m.room.member", "@u77:s77.org"), Some(event(77_777)));
     let new = block_on(states.apply(room(), &old, vec![change], TimestampMicros(1))).unwrap().state;
@@ -236,7 +235,8 @@ fn changes_wait_beside_the_root_and_move_in_when_they_cost_too_much() {
     assert_eq!(folded.state.deltas().len(), 0);
     assert!(!folded.nodes.is_empty());
 
-    let mut repeated = block_on(states.apply(room(), &folded.state, vec![delta(key(1), Some(event(2)))], TimestampMicros(1))).unwrap().state;
+    let mut repeated =
+        block_on(states.apply(room(), &folded.state, vec![delta(key(1), Some(event(2)))], TimestampMicros(1))).unwrap().state;
     let mut messages = 0;
     while !repeated.deltas().is_empty() {
         repeated = block_on(states.repeat(room(), &repeated, TimestampMicros(1))).unwrap().state;
@@ -253,8 +253,26 @@ fn keys_that_collide_are_kept_apart() {
     };
     // More entries of one place than a leaf holds: they stay one leaf at the bottom, and are told apart by the key itself.
     let place = TrieKey([9; 16]);
-    let entries: Vec<Entry> =
-        (0..LEAF_KEYS as u32 + 8).map(|n| Entry { place, key: StateKey::new("t", format!("{n:03}")), event_id: event(n) }).collect();
+    let entries: Vec<Entry> = (0..LEAF_KEYS as u32 + 8)
+        .map(|n| Entry { place, key: StateKey::new("t", format!("{n:03}")), event_id: event(n) })
+        .collect();
     let node = Node::Leaf(Leaf { entries });
     assert_eq!(Node::decode(&node.encode()).unwrap(), node);
+}
+
+#[test]
+fn states_live_in_the_store() {
+    use banyan_core::ManualClock;
+    use banyan_store::memory::MemoryStore;
+    let clock = Arc::new(ManualClock::new(TimestampMicros(1)));
+    let store = Arc::new(MemoryStore::new(&[&super::store::STATE_NODE], clock, 7).unwrap());
+    let states = States::new(Arc::new(super::store::StoredNodes::new(store.clone())));
+    let model: Model = (0..2_000).map(|n| (key(n), event(n.into()))).collect();
+    let state = built(&states, &model);
+    // Another process reads what this one wrote.
+    let reader = States::new(Arc::new(super::store::StoredNodes::new(store)));
+    let read: Model = block_on(reader.all(room(), &state)).unwrap().into_iter().collect();
+    assert_eq!(read, model);
+    let elsewhere = ruma::room_id!("!other:example.org");
+    assert!(matches!(block_on(reader.all(elsewhere, &state)), Err(StateError::Missing(_))), "nodes belong to their room");
 }

@@ -30,7 +30,11 @@ enum Subtree {
 type NewNodes = Vec<(NodeHash, Bytes)>;
 
 /// The root after `changes` and the nodes that are new. The last change of a key counts.
-pub(super) fn update(loaded: &mut Loaded, root: Option<NodeHash>, changes: &[StateDelta]) -> Result<(Option<NodeHash>, NewNodes), StateError> {
+pub(super) fn update(
+    loaded: &mut Loaded,
+    root: Option<NodeHash>,
+    changes: &[StateDelta],
+) -> Result<(Option<NodeHash>, NewNodes), StateError> {
     let mut new = NewNodes::new();
     let Some(old) = loaded.root(root)? else { return Ok((None, new)) };
     let mut tops = RootNode::default();
@@ -73,7 +77,13 @@ fn of_part(changes: &[StateDelta], part: Part) -> Vec<Change<'_>> {
     last
 }
 
-fn subtree(loaded: &mut Loaded, top: Option<Top>, depth: usize, changes: &[Change<'_>], new: &mut NewNodes) -> Result<Subtree, StateError> {
+fn subtree(
+    loaded: &mut Loaded,
+    top: Option<Top>,
+    depth: usize,
+    changes: &[Change<'_>],
+    new: &mut NewNodes,
+) -> Result<Subtree, StateError> {
     let Some(top) = top else {
         return Ok(grow(merge(&[], changes), depth, new));
     };
@@ -91,7 +101,13 @@ fn subtree(loaded: &mut Loaded, top: Option<Top>, depth: usize, changes: &[Chang
 }
 
 /// A branch after changes to some of its children.
-fn rebuild(loaded: &mut Loaded, branch: &Branch, depth: usize, changes: &[Change<'_>], new: &mut NewNodes) -> Result<Subtree, StateError> {
+fn rebuild(
+    loaded: &mut Loaded,
+    branch: &Branch,
+    depth: usize,
+    changes: &[Change<'_>],
+    new: &mut NewNodes,
+) -> Result<Subtree, StateError> {
     let mut children = Vec::with_capacity(16);
     let mut rest = changes;
     let mut count = 0;
