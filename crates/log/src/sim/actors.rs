@@ -73,12 +73,11 @@ pub(super) async fn client(world: Arc<World>, number: usize) {
         let count = rng.random_range(1..=3);
         let request = RequestId::generate(&world.clock, &*world.entropy);
         let group = proposals(&mut rng, command, request, count);
-        let outcome = insist(&world, &mut rng, log, request, &group).await;
-        let (answer, epoch) = outcome;
+        let answer = insist(&world, &mut rng, log, request, &group).await;
         if matches!(answer, Answer::Happened(_)) {
             check_visible(&world, log, &group).await;
         }
-        world.ledger.outcome(Outcome { log, command, client: number, count: group.len(), answer, epoch });
+        world.ledger.outcome(Outcome { log, command, client: number, count: group.len(), answer });
     }
 }
 
@@ -97,13 +96,7 @@ fn proposals(rng: &mut ChaCha8Rng, command: i64, request: RequestId, count: i64)
         .collect()
 }
 
-async fn insist(
-    world: &World,
-    rng: &mut ChaCha8Rng,
-    log: LogId,
-    request: RequestId,
-    group: &[Proposal],
-) -> (Answer, banyan_core::Epoch) {
+async fn insist(world: &World, rng: &mut ChaCha8Rng, log: LogId, request: RequestId, group: &[Proposal]) -> Answer {
     let mut unknown = false;
     for _ in 0..rng.random_range(1..12) {
         let Some(owner) = world.owner(log, rng) else {
@@ -111,13 +104,13 @@ async fn insist(
             continue;
         };
         match attempt(rng, &owner, request, group).await {
-            Ok(answer) => return (answer, owner.epoch()),
+            Ok(answer) => return answer,
             Err(LogError::Unknown(_)) => unknown = true,
             Err(_) => {}
         }
         sleep(millis(rng, 10..400)).await;
     }
-    (if unknown { Answer::Unknown } else { Answer::Refused }, banyan_core::Epoch(0))
+    if unknown { Answer::Unknown } else { Answer::Refused }
 }
 
 async fn attempt(rng: &mut ChaCha8Rng, owner: &OwnedLog, request: RequestId, group: &[Proposal]) -> Result<Answer, LogError> {

@@ -68,7 +68,8 @@ fn bad_faults(world: &World, rng: &mut ChaCha8Rng) -> Faults {
 fn inject(world: &World, rng: &mut ChaCha8Rng) {
     let log = LOGS[rng.random_range(0..LOGS.len())];
     let target = [Target::Append(log), Target::Owner(log), Target::Head(log)][rng.random_range(0..3)];
-    let fault = [WriteFault::Held, WriteFault::UnknownApplied, WriteFault::UnknownLost, WriteFault::Duplicated][rng.random_range(0..4)];
+    let fault =
+        [WriteFault::Held, WriteFault::UnknownApplied, WriteFault::UnknownLost, WriteFault::Duplicated][rng.random_range(0..4)];
     world.control.inject(target, fault);
     // What was held earlier arrives at some time, in any order.
     let late = world.control.late_writes();

@@ -29,7 +29,6 @@ pub(super) struct Outcome {
     pub(super) client: usize,
     pub(super) count: usize,
     pub(super) answer: Answer,
-    pub(super) epoch: Epoch,
 }
 
 /// An uninterrupted run of entries that a follower saw.

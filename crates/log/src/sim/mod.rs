@@ -4,7 +4,7 @@
 //!
 //! `BANYAN_SIM_SEED=17 BANYAN_SIM_SCHEDULES=1 cargo test -p banyan-log simulation`
 //!
-//! `BANYAN_SIM_SCHEDULES` alone runs any number of schedules from seed 0 on (2,000 by default).
+//! `BANYAN_SIM_SCHEDULES` alone runs any number of schedules from seed 0 on (1,000 by default).
 
 mod actors;
 mod chaos;

@@ -78,7 +78,9 @@ pub(super) fn replay<'a>(entries: impl Iterator<Item = &'a Entry>) -> Rows {
         for row in Model.derive(entry).unwrap_or_default() {
             let partition = format!("{:?}", row.partition);
             match row.write {
-                Write::Put { clustering, value, .. } => drop(rows.insert((row.table.name, partition, format!("{clustering:?}")), value)),
+                Write::Put { clustering, value, .. } => {
+                    drop(rows.insert((row.table.name, partition, format!("{clustering:?}")), value))
+                }
                 Write::Delete { clustering } => drop(rows.remove(&(row.table.name, partition, format!("{clustering:?}")))),
             }
         }

@@ -11,7 +11,7 @@ use super::{
     schedule::{Summary, Twist, run},
 };
 
-const DEFAULT_SCHEDULES: u64 = 2000;
+const DEFAULT_SCHEDULES: u64 = 1000;
 
 #[expect(clippy::disallowed_methods, reason = "how a person steers a test run")]
 fn number(name: &str) -> Option<u64> {
@@ -65,10 +65,10 @@ fn schedules_are_rough_and_busy() {
     let summaries: Vec<Summary> = (0..40).map(|seed| run(seed, Twist::default()).unwrap()).collect();
     let sum = |field: fn(&Summary) -> usize| summaries.iter().map(field).sum::<usize>();
     let epochs: u64 = summaries.iter().map(|summary| summary.epochs).sum();
-    assert!(sum(|summary| summary.acknowledged) > 2000, "{summaries:?}");
-    assert!(sum(|summary| summary.sightings) > 10_000, "{summaries:?}");
-    assert!(sum(|summary| summary.unknown) > 20, "{summaries:?}");
-    assert!(epochs > 400, "{summaries:?}");
+    assert!(sum(|summary| summary.acknowledged) > 500, "{summaries:?}");
+    assert!(sum(|summary| summary.sightings) > 2000, "{summaries:?}");
+    assert!(sum(|summary| summary.unknown) > 10, "{summaries:?}");
+    assert!(epochs > 200, "{summaries:?}");
 }
 
 fn is_caught(twist: Twist) {

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use banyan_bus::{Bus, FaultyBus, Faults as BusFaults, LocalBus};
+use banyan_bus::{Bus, Faults as BusFaults, FaultyBus, LocalBus};
 use banyan_core::{Clock, Entropy, LogId, SeededEntropy, ShardId, TimestampMicros};
 use banyan_store::memory::{Faults, MemoryControl, MemoryStore};
 use parking_lot::Mutex;
@@ -118,7 +118,8 @@ pub(super) struct Summary {
 
 /// Runs the schedule of a seed.
 pub(super) fn run(seed: u64, twist: Twist) -> Result<Summary, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().map_err(|e| e.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().map_err(|e| e.to_string())?;
     runtime.block_on(async {
         let world = Arc::new(World::new(seed, twist));
         let course = course(world);
@@ -143,7 +144,7 @@ async fn course(world: Arc<World>) -> Result<Summary, String> {
     let _ = storm.await;
     chaos::calm(&world);
     // Some time in good weather: whoever waits for an answer gets one.
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
     world.stopping.store(true, Ordering::SeqCst);
     while !actors.is_empty() {
         let ended = tokio::time::timeout(Duration::from_secs(120), actors.join_next()).await;
@@ -158,7 +159,7 @@ async fn course(world: Arc<World>) -> Result<Summary, String> {
 impl Storm {
     fn draw(rng: &mut ChaCha8Rng) -> Self {
         Self {
-            length: Duration::from_millis(rng.random_range(4_000..14_000)),
+            length: Duration::from_millis(rng.random_range(2_000..8_000)),
             bucket_len: [4, 8, 16, 64][rng.random_range(0..4)],
             faults: rng.random_bool(0.7),
             outages: rng.random_bool(0.4),
@@ -185,7 +186,8 @@ impl World {
         let entropy = Arc::new(SeededEntropy::new(seed));
         let ledger = Arc::new(Ledger::default());
         let (stopping, commands) = (AtomicBool::new(false), AtomicI64::new(1));
-        let mut world = Self { seed, storm, twist, store, control, bus, clock, entropy, ledger, nodes: Vec::new(), stopping, commands };
+        let mut world =
+            Self { seed, storm, twist, store, control, bus, clock, entropy, ledger, nodes: Vec::new(), stopping, commands };
         for index in 0..NODES {
             let offset = rng.random_range(-2_000_000..2_000_000);
             world.nodes.push(world.node(index, offset));

@@ -8,7 +8,6 @@ use std::{
 };
 
 use banyan_core::{LogId, LogSeq};
-use banyan_store::LogStore;
 use bytes::Bytes;
 
 use super::{
@@ -79,9 +78,8 @@ async fn take_over(world: &World, log: LogId) -> Result<OwnedLog, String> {
 async fn read(world: &World, owned: &OwnedLog) -> Result<Places, String> {
     let (log, end) = (owned.id(), owned.applied());
     let store = world.node_store(&Gate::new(), Broken::default());
-    let owner = store.read_owner(log).await.map_err(|error| error.to_string())?.ok_or("no owner")?;
     let mut rows = world.ledger.archived(log);
-    for bucket in owner.first_bucket..=end.0 / world.storm.bucket_len {
+    for bucket in 0..=end.0 / world.storm.bucket_len {
         let first = LogSeq(bucket * world.storm.bucket_len);
         for row in store.rows(log, bucket, first, 1024).await.map_err(|error| error.to_string())? {
             rows.insert(row.seq, row);
@@ -140,7 +138,11 @@ fn check_sightings(world: &World, log: LogId, places: &Places) -> Result<(), Str
         if sighting.entries != expected {
             let seen: Vec<u64> = sighting.entries.iter().map(|entry| entry.seq.0).collect();
             let (from, to) = (sighting.from, sighting.to);
-            return Err(format!("a follower of {log} from {from} to {to} saw {} entries of {}: {seen:?}", seen.len(), expected.len()));
+            return Err(format!(
+                "a follower of {log} from {from} to {to} saw {} entries of {}: {seen:?}",
+                seen.len(),
+                expected.len()
+            ));
         }
     }
     Ok(())
@@ -154,7 +156,10 @@ fn check_outcomes(world: &World, log: LogId, entries: &[Entry]) -> Result<(), St
         commands.entry(fact.command).or_default().push((fact, entry));
     }
     for (command, parts) in commands.iter().filter(|(command, _)| **command != 0) {
-        let whole = parts.iter().zip(0..).all(|((fact, entry), index)| fact.index == index && entry.seq == parts[0].1.seq.plus(index.unsigned_abs()));
+        let whole = parts
+            .iter()
+            .zip(0..)
+            .all(|((fact, entry), index)| fact.index == index && entry.seq == parts[0].1.seq.plus(index.unsigned_abs()));
         if !whole || i64::try_from(parts.len()) != Ok(parts[0].0.count) {
             let places: Vec<_> = parts.iter().map(|(fact, entry)| (fact.index, entry.seq.0)).collect();
             return Err(format!("command {command} of {log} is at {places:?}"));
@@ -179,10 +184,13 @@ fn check_outcome(outcome: &Outcome, parts: &[(Fact, &Entry)]) -> Result<(), Stri
     let right = match answer {
         Answer::Happened(committed) => {
             let there: Vec<_> = parts.iter().map(|(_, entry)| (entry.seq, entry.timestamp)).collect();
-            there == committed.iter().map(|committed| (committed.seq, committed.timestamp)).collect::<Vec<_>>() && there.len() == *count
+            there == committed.iter().map(|committed| (committed.seq, committed.timestamp)).collect::<Vec<_>>()
+                && there.len() == *count
         }
         // Retention may have dropped what was found.
-        Answer::Found(entries) => parts.len() == *count && entries.iter().all(|entry| parts.iter().any(|(_, there)| *there == entry)),
+        Answer::Found(entries) => {
+            parts.len() == *count && entries.iter().all(|entry| parts.iter().any(|(_, there)| *there == entry))
+        }
         Answer::Refused => parts.is_empty(),
         Answer::Unknown => true,
     };
