@@ -1,10 +1,6 @@
 //! One tenant.
 
-use std::{
-    collections::HashMap,
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::{collections::HashMap, fmt, path::Path};
 
 use banyan_core::TimestampMicros;
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
@@ -227,7 +223,7 @@ fn read_secret(tenant: &str, option: &str, path: &Path) -> Result<Zeroizing<Stri
 }
 
 /// A secret on one line, without the white space around it.
-fn read_word(tenant: &str, option: &str, path: &PathBuf) -> Result<Zeroizing<String>, TenantError> {
+fn read_word(tenant: &str, option: &str, path: &Path) -> Result<Zeroizing<String>, TenantError> {
     let content = read_secret(tenant, option, path)?;
     let word = content.trim();
     if word.is_empty() {

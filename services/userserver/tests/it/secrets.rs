@@ -6,7 +6,7 @@ use std::{
 };
 
 use banyan_proto::userserver::{LoginRequest, use_registration_token_request::Step};
-use tracing_subscriber::{fmt::MakeWriter, util::SubscriberInitExt};
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::world::{PASSWORD, World};
 
@@ -38,7 +38,8 @@ impl<'a> MakeWriter<'a> for Captured {
 async fn neither_logs_nor_debug_output_show_a_secret() {
     let captured = Captured::default();
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false).with_writer(captured.clone());
-    let _guard = subscriber.finish().set_default();
+    // For the whole process: what the other tests do meanwhile is captured, too.
+    tracing::subscriber::set_global_default(subscriber.finish()).expect("the only subscriber");
 
     let world = World::new();
     let process = world.owner("a").await;

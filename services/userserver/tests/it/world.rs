@@ -25,32 +25,32 @@ use banyan_userserver::{Userserver, UserserverConfig, UserserverParts};
 use prost::Message;
 use tonic::{Response, Status, service::Routes};
 
-pub const SERVER: &str = "example.org";
+pub(crate) const SERVER: &str = "example.org";
 /// A tenant without login by password.
-pub const QUIET: &str = "quiet.org";
-pub const PASSWORD: &str = "wonderland-Ünïcode-tea";
+pub(crate) const QUIET: &str = "quiet.org";
+pub(crate) const PASSWORD: &str = "wonderland-Ünïcode-tea";
 
 /// What all processes share.
-pub struct World {
-    pub store: MemoryStore,
-    pub clock: Arc<SystemClock>,
-    pub entropy: Arc<SeededEntropy>,
-    pub tenants: Tenants,
-    pub shards: ShardCount,
+pub(crate) struct World {
+    pub(crate) store: MemoryStore,
+    pub(crate) clock: Arc<SystemClock>,
+    pub(crate) entropy: Arc<SeededEntropy>,
+    pub(crate) tenants: Tenants,
+    pub(crate) shards: ShardCount,
     bus: Arc<LocalBus>,
 }
 
 /// One process with a userserver.
-pub struct Process {
-    pub server: Userserver,
-    pub client: UserServiceClient<Transport>,
+pub(crate) struct Process {
+    pub(crate) server: Userserver,
+    pub(crate) client: UserServiceClient<Transport>,
     logs: Logs,
     node: Node,
     owned: Mutex<Vec<OwnedLog>>,
 }
 
 impl World {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let clock = Arc::new(SystemClock::default());
         let mut tables: Vec<&'static Table> = banyan_userserver::TABLES.to_vec();
         tables.extend(banyan_log::tables::ALL);
@@ -70,7 +70,7 @@ impl World {
     }
 
     /// A process that owns nothing yet.
-    pub fn process(&self, name: &str) -> Process {
+    pub(crate) fn process(&self, name: &str) -> Process {
         let store = Arc::new(self.store.clone());
         let logs = Logs::new(store.clone(), self.bus.clone(), self.clock.clone(), self.entropy.clone(), LogConfig::default());
         let server = Userserver::new(UserserverParts {
@@ -88,7 +88,7 @@ impl World {
     }
 
     /// A process that owns every shard.
-    pub async fn owner(&self, name: &str) -> Process {
+    pub(crate) async fn owner(&self, name: &str) -> Process {
         let process = self.process(name);
         for shard in self.shards.shards() {
             process.claim(LogId::users(shard)).await;
@@ -96,16 +96,16 @@ impl World {
         process
     }
 
-    pub fn request_id(&self) -> RequestId {
+    pub(crate) fn request_id(&self) -> RequestId {
         RequestId::generate(&*self.clock, &*self.entropy)
     }
 
-    pub fn caller(&self, user_id: &str) -> Option<Caller> {
+    pub(crate) fn caller(&self, user_id: &str) -> Option<Caller> {
         self.caller_again(user_id, self.request_id())
     }
 
     /// The caller of a command that may have been tried before.
-    pub fn caller_again(&self, user_id: &str, request_id: RequestId) -> Option<Caller> {
+    pub(crate) fn caller_again(&self, user_id: &str, request_id: RequestId) -> Option<Caller> {
         Some(Caller {
             tenant: SERVER.to_owned(),
             user_id: user_id.to_owned(),
@@ -114,19 +114,19 @@ impl World {
         })
     }
 
-    pub fn registration(&self, user_id: &str) -> RegisterRequest {
+    pub(crate) fn registration(&self, user_id: &str) -> RegisterRequest {
         RegisterRequest { caller: self.caller(user_id), password: PASSWORD.to_owned(), ..RegisterRequest::default() }
     }
 
-    pub fn login(&self, user_id: &str) -> LoginRequest {
+    pub(crate) fn login(&self, user_id: &str) -> LoginRequest {
         LoginRequest { caller: self.caller(user_id), password: PASSWORD.to_owned(), ..LoginRequest::default() }
     }
 
-    pub fn logout(&self, user_id: &str, access_token: &str) -> LogoutRequest {
+    pub(crate) fn logout(&self, user_id: &str, access_token: &str) -> LogoutRequest {
         LogoutRequest { caller: self.caller(user_id), token_hash: hash(access_token).as_bytes().to_vec().into(), all: false }
     }
 
-    pub fn token_use(&self, token: &str, session: &str, step: Step) -> UseRegistrationTokenRequest {
+    pub(crate) fn token_use(&self, token: &str, session: &str, step: Step) -> UseRegistrationTokenRequest {
         UseRegistrationTokenRequest {
             caller: self.caller(""),
             token: token.to_owned(),
@@ -135,11 +135,11 @@ impl World {
         }
     }
 
-    pub fn log_of(&self, name: &str) -> LogId {
+    pub(crate) fn log_of(&self, name: &str) -> LogId {
         LogId::users(self.shards.shard_of(name))
     }
 
-    pub fn log_of_token(&self, token: &str) -> LogId {
+    pub(crate) fn log_of_token(&self, token: &str) -> LogId {
         self.log_of(&token::registration_token_name(SERVER, token))
     }
 }
@@ -158,39 +158,39 @@ fn config() -> TenantConfig {
 }
 
 impl Process {
-    pub async fn claim(&self, log: LogId) {
+    pub(crate) async fn claim(&self, log: LogId) {
         let owned = self.logs.claim(log, &self.node, self.server.applier()).await.expect("claimed");
         self.server.open(owned.clone()).await.expect("opened");
         self.owned.lock().expect("not poisoned").push(owned);
     }
 
     /// The process ends without a word: nothing is released.
-    pub fn kill(self) {
+    pub(crate) fn kill(self) {
         drop(self);
     }
 
-    pub fn reader(&self) -> &UserReader {
+    pub(crate) fn reader(&self) -> &UserReader {
         self.server.reader()
     }
 
-    pub async fn register(&self, request: RegisterRequest) -> Result<LoginResponse, ServiceError> {
+    pub(crate) async fn register(&self, request: RegisterRequest) -> Result<LoginResponse, ServiceError> {
         answer(self.client.clone().register(request).await)
     }
 
-    pub async fn login(&self, request: LoginRequest) -> Result<LoginResponse, ServiceError> {
+    pub(crate) async fn login(&self, request: LoginRequest) -> Result<LoginResponse, ServiceError> {
         answer(self.client.clone().login(request).await)
     }
 
-    pub async fn logout(&self, request: LogoutRequest) -> Result<(), ServiceError> {
+    pub(crate) async fn logout(&self, request: LogoutRequest) -> Result<(), ServiceError> {
         answer(self.client.clone().logout(request).await).map(|_| ())
     }
 
-    pub async fn use_token(&self, request: UseRegistrationTokenRequest) -> Result<bool, ServiceError> {
+    pub(crate) async fn use_token(&self, request: UseRegistrationTokenRequest) -> Result<bool, ServiceError> {
         answer(self.client.clone().use_registration_token(request).await).map(|answer| answer.valid)
     }
 
     /// Marks an account as deactivated, as an administrator would.
-    pub async fn deactivate(&self, world: &World, user_id: &str) {
+    pub(crate) async fn deactivate(&self, world: &World, user_id: &str) {
         let account = self.reader().account(user_id).await.expect("read").expect("the account");
         let kind = Some(Kind::Account(Account { deactivated: true, ..account }));
         let body = UserEntry { user_id: user_id.to_owned(), kind }.encode_to_vec().into();
@@ -199,7 +199,7 @@ impl Process {
     }
 
     /// How far a log is applied.
-    pub fn applied(&self, log: LogId) -> LogSeq {
+    pub(crate) fn applied(&self, log: LogId) -> LogSeq {
         self.log(log).applied()
     }
 
@@ -208,22 +208,22 @@ impl Process {
     }
 
     /// Whether a token works.
-    pub async fn works(&self, access_token: &str) -> bool {
+    pub(crate) async fn works(&self, access_token: &str) -> bool {
         self.reader().access_token(&hash(access_token)).await.expect("read").is_some()
     }
 }
 
-pub fn answer<T>(result: Result<Response<T>, Status>) -> Result<T, ServiceError> {
+pub(crate) fn answer<T>(result: Result<Response<T>, Status>) -> Result<T, ServiceError> {
     result.map(Response::into_inner).map_err(|status| from_status(&status))
 }
 
-pub fn hash(access_token: &str) -> TokenHash {
+pub(crate) fn hash(access_token: &str) -> TokenHash {
     TokenHash::of(access_token)
 }
 
 /// The Matrix code of a refusal and the kind of failure.
 #[track_caller]
-pub fn refusal<T: std::fmt::Debug>(result: Result<T, ServiceError>) -> (String, ErrorCode) {
+pub(crate) fn refusal<T: std::fmt::Debug>(result: Result<T, ServiceError>) -> (String, ErrorCode) {
     let error = result.expect_err("a refusal");
     (error.errcode.map(|code| code.into_owned()).unwrap_or_default(), error.code)
 }
