@@ -117,7 +117,8 @@ impl Discovery {
         self.note(info, beat, true);
     }
 
-    /// Whoever is at this address may be gone: asks it soon, and takes it off the list at once if the connection is refused.
+    /// Whoever is at this address may be gone, or may be there unheard: asks it soon. Who answers is on the list then, and who refuses
+    /// the connection is off it.
     pub fn suspect(&self, addr: &str) {
         if addr != self.me.addr {
             // A full queue means that others are being asked already.

@@ -107,9 +107,11 @@ impl Part {
         let mut parts = self.health.0.write();
         let Some((_, state)) = parts.get_mut(&self.name) else { return };
         if *state != reason {
-            match &reason {
-                None => tracing::info!(part = self.name, "ready"),
-                Some(reason) => tracing::warn!(part = self.name, reason, "not ready"),
+            // A reason that changes while a part gets ready (how many shards are missing) is for whoever asks, not for the log.
+            match (&state, &reason) {
+                (_, None) => tracing::info!(part = self.name, "ready"),
+                (None, Some(reason)) => tracing::warn!(part = self.name, reason, "not ready"),
+                (Some(_), Some(reason)) => tracing::debug!(part = self.name, reason, "not ready"),
             }
             *state = reason;
         }

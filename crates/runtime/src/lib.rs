@@ -25,7 +25,7 @@ pub mod telemetry;
 pub use context::Context;
 pub use discovery::{BEAT_SUBJECT, Discovery};
 pub use health::Health;
-pub use installation::{InstallationError, TABLES};
+pub use installation::{Identity, InstallationError, TABLES};
 pub use membership::{Membership, NodeInfo};
 pub use ownership::Ownership;
 pub use peers::{MAX_MESSAGE_BYTES, Peers, PingOutcome};

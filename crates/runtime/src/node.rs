@@ -43,6 +43,7 @@ impl NodeService for NodeRpc {
             roles: me.roles.iter().map(ToString::to_string).collect(),
             draining: me.draining,
             version: me.version,
+            installation: self.context.peers.installation().to_owned(),
         }))
     }
 

@@ -33,16 +33,17 @@ pub enum PingOutcome {
 /// The transports to all processes.
 pub struct Peers {
     addr: String,
+    installation: String,
     config: GrpcConfig,
     local: OnceLock<Transport>,
     channels: RwLock<HashMap<String, Channel>>,
 }
 
 impl Peers {
-    /// Transports of the process that is reached at `addr`.
+    /// Transports of the process that is reached at `addr` and belongs to the installation of this id.
     #[must_use]
-    pub fn new(addr: String, config: GrpcConfig) -> Self {
-        Self { addr, config, local: OnceLock::new(), channels: RwLock::default() }
+    pub fn new(addr: String, installation: String, config: GrpcConfig) -> Self {
+        Self { addr, installation, config, local: OnceLock::new(), channels: RwLock::default() }
     }
 
     /// Sets the transport to this process's own services, once: calls to its own address take no socket from then on.
@@ -79,11 +80,18 @@ impl Peers {
         Ok(Transport::Remote(channels.entry(addr.to_owned()).or_insert(channel).clone()))
     }
 
-    /// Asks who is at an address.
+    /// The id of the installation.
+    #[must_use]
+    pub fn installation(&self) -> &str {
+        &self.installation
+    }
+
+    /// Asks who is at an address. A process of another installation counts as nobody.
     pub async fn ping(&self, addr: &str, patience: Duration) -> PingOutcome {
         let Ok(transport) = self.get(addr) else { return PingOutcome::Refused };
         let mut client = NodeServiceClient::new(transport);
         match timeout(patience, client.ping(PingRequest {})).await {
+            Ok(Ok(answer)) if answer.get_ref().installation != self.installation => PingOutcome::Refused,
             Ok(Ok(answer)) => PingOutcome::Answered(node_info(addr, answer.into_inner())),
             Ok(Err(status)) if is_refused(&status) => PingOutcome::Refused,
             Ok(Err(_)) | Err(_) => PingOutcome::Silent,

@@ -10,8 +10,8 @@ use tokio::net::TcpListener;
 use tonic::service::RoutesBuilder;
 
 use crate::{
-    Context, Discovery, Health, InstallationError, NodeInfo, Ownership, Peers, ShardHost, ShardRouter, Shutdown, Stage, Telemetry,
-    admin,
+    Context, Discovery, Health, Identity, InstallationError, NodeInfo, Ownership, Peers, ShardHost, ShardRouter, Shutdown, Stage,
+    Telemetry, admin,
     config::{NodeConfig, RuntimeConfig},
     grpc,
     health::Weight,
@@ -101,9 +101,9 @@ impl Runtime {
         let health = Health::new();
         serve_admin(admin_listener, &health, &parts);
         watch_dependencies(&health, &parts);
-        let shards = open_installation(&parts).await?;
-        let context = context(&parts, addr, health, shards);
-        tracing::info!(node = context.node.id, addr = context.node.addr, %admin_addr, shards = shards.get(), "prepared");
+        let identity = open_installation(&parts).await?;
+        let context = context(&parts, addr, health, &identity);
+        tracing::info!(node = context.node.id, addr = context.node.addr, %admin_addr, shards = identity.shards.get(), "prepared");
         Ok(Self { context, config: parts.config, listener, admin_addr, exclusive: parts.exclusive })
     }
 
@@ -170,7 +170,7 @@ impl Running {
     }
 }
 
-fn context(parts: &Parts, addr: String, health: Health, shards: ShardCount) -> Context {
+fn context(parts: &Parts, addr: String, health: Health, identity: &Identity) -> Context {
     let node = NodeInfo {
         id: parts.node_id.clone(),
         addr: addr.clone(),
@@ -179,7 +179,7 @@ fn context(parts: &Parts, addr: String, health: Health, shards: ShardCount) -> C
         version: parts.version.clone(),
     };
     let (clock, entropy, bus, store) = (parts.clock.clone(), parts.entropy.clone(), parts.bus.clone(), parts.store.clone());
-    let peers = Arc::new(Peers::new(addr, parts.config.node.grpc.clone()));
+    let peers = Arc::new(Peers::new(addr, identity.id.clone(), parts.config.node.grpc.clone()));
     let discovery = Discovery::new(node.clone(), bus.clone(), peers.clone(), clock.clone(), parts.config.ownership.clone());
     let logs = Logs::new(store.clone(), bus.clone(), clock.clone(), entropy.clone(), parts.log.clone());
     let router = ShardRouter::new(logs.clone(), discovery.clone(), peers.clone(), clock.clone(), entropy.clone());
@@ -190,7 +190,7 @@ fn context(parts: &Parts, addr: String, health: Health, shards: ShardCount) -> C
         store,
         bus,
         logs,
-        shards,
+        shards: identity.shards,
         discovery,
         peers,
         router: Arc::new(router),
@@ -212,11 +212,11 @@ fn advertised(config: &NodeConfig, listening: SocketAddr) -> Result<String, Star
 }
 
 /// Waits for the store as long as it takes: a process that starts before its store must not crash.
-async fn open_installation(parts: &Parts) -> Result<ShardCount, StartError> {
+async fn open_installation(parts: &Parts) -> Result<Identity, StartError> {
     let triggered = parts.shutdown.triggered();
     loop {
-        let error = match installation::open(&*parts.store, &*parts.clock, parts.shards).await {
-            Ok(shards) => return Ok(shards),
+        let error = match installation::open(&*parts.store, &*parts.clock, &*parts.entropy, parts.shards).await {
+            Ok(identity) => return Ok(identity),
             Err(InstallationError::Store(error @ (StoreError::Unavailable(_) | StoreError::Unknown(_)))) => error,
             Err(error) => return Err(error.into()),
         };

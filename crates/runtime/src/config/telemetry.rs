@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::HumanDuration;
 
+/// Libraries that tell at `info` what only their authors want to know are held to warnings.
+const DEFAULT_FILTER: &str = "info,fjall=warn,lsm_tree=warn,opentelemetry=warn,ruma_state_res=warn,scylla=warn,async_nats=warn";
+
 /// Logs, traces and metrics. Prometheus metrics are always served at /metrics of `node.admin_listen`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -19,7 +22,7 @@ pub struct TelemetryConfig {
 
 impl Default for TelemetryConfig {
     fn default() -> Self {
-        Self { log_format: LogFormat::Human, log_filter: "info".to_owned(), otlp: OtlpConfig::default() }
+        Self { log_format: LogFormat::Human, log_filter: DEFAULT_FILTER.to_owned(), otlp: OtlpConfig::default() }
     }
 }
 

@@ -122,6 +122,10 @@ impl Ownership {
     /// Answers `YieldShard`: whether a hand-over to `to` begins. Only if both processes see it the same way.
     pub(crate) fn give_up(self: &Arc<Self>, log: LogId, to: &Node) -> bool {
         let membership = self.context.discovery.membership();
+        if membership.get(&to.id).is_none() {
+            // Its heartbeats do not arrive here; if it answers it is alive all the same, and may ask again.
+            self.context.discovery.suspect(&to.addr);
+        }
         let agreed = self.chosen(&membership, log).is_some_and(|node| node.id == to.id && node.addr == to.addr);
         if !agreed {
             return false;

@@ -84,7 +84,7 @@ impl Telemetry {
     /// # Errors
     /// When the metrics cannot be made.
     pub fn detached() -> Result<Self, TelemetryError> {
-        build(&OtlpConfig::default(), &Resource::builder_empty().build())
+        build(&OtlpConfig::default(), &Resource::builder_empty().with_service_name("banyan").build())
     }
 }
 

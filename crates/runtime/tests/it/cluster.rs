@@ -182,13 +182,21 @@ pub(crate) fn all_logs() -> impl Iterator<Item = LogId> {
 
 /// Waits until every shard is owned by the process that the hash says, all processes agreeing.
 pub(crate) async fn balanced(processes: &[&Process]) {
-    until("every shard where the hash says", PATIENCE, async || {
+    let is_balanced = || {
         let all_there = processes.iter().all(|process| process.context.discovery.membership().nodes().count() == processes.len());
         let as_hashed = processes.iter().all(|process| process.owned() == process.share());
         let count: usize = processes.iter().map(|process| process.owned().len()).sum();
-        (all_there && as_hashed && count == usize::from(SHARDS)).then_some(())
-    })
-    .await;
+        all_there && as_hashed && count == usize::from(SHARDS)
+    };
+    let wait = until("every shard where the hash says", PATIENCE * 2, async || is_balanced().then_some(()));
+    if tokio::time::timeout(PATIENCE, wait).await.is_err() {
+        for process in processes {
+            let missing: Vec<_> = process.share().difference(&process.owned()).map(ToString::to_string).collect();
+            eprintln!("{}: {:?}, missing {missing:?}, {:?}", process.addr(), process.context.discovery, process.ownership);
+            eprintln!("{:?} {:?}", process.context.health, epochs(process).await);
+        }
+        panic!("the shards are not where the hash says");
+    }
 }
 
 /// The epoch of every shard as recorded.
