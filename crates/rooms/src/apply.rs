@@ -259,3 +259,6 @@ impl Rows<'_> {
 pub fn standing(number: i32) -> EventStanding {
     EventStanding::try_from(number).unwrap_or(EventStanding::Rejected)
 }
+
+#[cfg(test)]
+mod tests;

@@ -39,9 +39,13 @@ pub struct TimelinePage {
     pub events: Vec<StoredEvent>,
     /// Where the next page begins; `None` at the end of what is known (or of `to`).
     pub next: Option<RoomPlace>,
-    /// A gap lies within the page or at its far end (backward): other servers know more events there.
+    /// The newest place of the page before which history is missing: other servers know more events there. The events say so each
+    /// ([`StoredEvent::gap_before`]).
     pub gap: Option<RoomPlace>,
 }
+
+/// Gaps that are looked for in one page.
+const MAX_GAPS: usize = 1_000;
 
 /// Probes per step of the search for a log position.
 const PROBES: i64 = 16;
@@ -83,9 +87,7 @@ impl RoomReader {
         if page.events.len() < limit {
             page.next = None;
         }
-        if reverse {
-            page.gap = self.gap_in(room_id, &page, after, upto).await?;
-        }
+        self.mark_gaps(room_id, &mut page, (after, upto), reverse).await?;
         Ok(page)
     }
 
@@ -131,16 +133,26 @@ impl RoomReader {
         Ok(self.head(room_id).await?.map(|head| (head.first_arrival, head.next_arrival - 1)))
     }
 
-    async fn gap_in(
+    /// Notes before which of a page's events history is missing, and the newest such place.
+    async fn mark_gaps(
         &self,
         room_id: &RoomId,
-        page: &TimelinePage,
-        after: RoomPlace,
-        upto: RoomPlace,
-    ) -> Result<Option<RoomPlace>, ReadError> {
-        let far = page.next.unwrap_or(after).max(after);
-        let gaps = gap::scan(&*self.inner.store, room_id, (far, upto), 1).await?;
-        Ok(gaps.first().map(|(place, _)| *place))
+        page: &mut TimelinePage,
+        (after, upto): (RoomPlace, RoomPlace),
+        reverse: bool,
+    ) -> Result<(), ReadError> {
+        let bounds = match page.next {
+            // Just before the last event that was read, which may have a gap before it.
+            Some(next) if reverse => (next.max(after), upto),
+            Some(next) => (after, next),
+            None => (after, upto),
+        };
+        let gaps = gap::scan(&*self.inner.store, room_id, bounds, MAX_GAPS).await?;
+        page.gap = gaps.first().map(|(place, _)| *place);
+        for event in &mut page.events {
+            event.gap_before |= gaps.iter().any(|(place, _)| event.place == Some(*place));
+        }
+        Ok(())
     }
 }
 

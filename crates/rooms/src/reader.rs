@@ -72,7 +72,7 @@ pub struct StoredEvent {
     pub transaction: Option<Transaction>,
     /// Who redacted it: the redaction's id and body.
     pub redaction: Option<(OwnedEventId, Bytes)>,
-    /// History is missing just before it.
+    /// History is missing just before it; known of events that were read in a page of the timeline.
     pub gap_before: bool,
 }
 
@@ -153,3 +153,6 @@ impl RoomReader {
         Ok(Some(version))
     }
 }
+
+#[cfg(test)]
+mod tests;
