@@ -1,11 +1,13 @@
 //! Shard logs in the embedded store.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use banyan_core::{Epoch, LogId, LogSeq, TimestampMicros};
 
 use super::{
     EmbeddedStore,
-    databases::{Databases, to_store_error},
+    databases::{Databases, Slot, to_store_error},
     encoding::{decode_entry, decode_head, decode_owner, entry_key, head_key, owner_key},
 };
 use crate::{
@@ -30,13 +32,16 @@ fn read_log(databases: &Databases, log: LogId, bucket: u64, from: LogSeq, limit:
     databases.entries.range(keys).take(limit).map(read).collect()
 }
 
-fn drop_bucket(databases: &Databases, log: LogId, bucket: u64) -> Result<(), StoreError> {
+fn drop_bucket(slot: &Slot, databases: &Databases, log: LogId, bucket: u64) -> Result<(), StoreError> {
     let keys = entry_key(log, bucket, LogSeq(0))..entry_key(log, bucket, LogSeq(u64::MAX));
     let mut batch = databases.log.batch();
     for guard in databases.entries.range(keys) {
         batch.remove(&databases.entries, guard.key().map_err(|error| to_store_error(&error))?);
     }
-    batch.commit().map_err(|error| to_store_error(&error))
+    batch.commit().map_err(|error| {
+        slot.set_failed(&error);
+        to_store_error(&error)
+    })
 }
 
 #[async_trait]
@@ -86,7 +91,9 @@ impl LogStore for EmbeddedStore {
 
     async fn drop_bucket(&self, log: LogId, bucket: u64) -> Result<(), StoreError> {
         // Not conditional and not synced: a drop that is lost is repeated by the next round of retention.
-        self.read_apart(move |databases| drop_bucket(databases, log, bucket)).await
+        let slot = Arc::clone(&self.0.slot);
+        slot.prepare_write(0)?;
+        self.read_apart(move |databases| drop_bucket(&slot, databases, log, bucket)).await
     }
 
     async fn store_time(&self) -> Result<Option<TimestampMicros>, StoreError> {

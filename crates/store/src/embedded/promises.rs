@@ -95,7 +95,7 @@ impl Round<'_> {
         Ok(Outcome::Owner(match write.decide(old.as_ref()) {
             None => Cas::Refused(old),
             Some(row) => {
-                self.write(self.databases.entries.clone(), key, Some(encode_owner(&row)));
+                self.write(&self.databases.entries, key, Some(encode_owner(&row)));
                 Cas::Applied
             }
         }))
@@ -106,7 +106,7 @@ impl Round<'_> {
         Ok(Outcome::Head(match write.decide(old.as_ref()) {
             None => Cas::Refused(old),
             Some(head) => {
-                self.write(self.databases.entries.clone(), key, Some(encode_head(&head)));
+                self.write(&self.databases.entries, key, Some(encode_head(&head)));
                 Cas::Applied
             }
         }))
@@ -120,7 +120,7 @@ impl Round<'_> {
             None => Cas::Refused(current.cloned()),
             Some((value, expires)) => {
                 let cell = value.map(|value| encode_cell(&Cell { value: Some(value), written: TimestampMicros(0), expires }));
-                self.write(self.databases.conditional.clone(), key, cell);
+                self.write(&self.databases.conditional, key, cell);
                 Cas::Applied
             }
         }))
@@ -134,10 +134,10 @@ impl Round<'_> {
         Ok(stored.map(|stored| Bytes::copy_from_slice(&stored)))
     }
 
-    fn write(&mut self, keyspace: Keyspace, key: Vec<u8>, value: Option<Vec<u8>>) {
+    fn write(&mut self, keyspace: &Keyspace, key: Vec<u8>, value: Option<Vec<u8>>) {
         match &value {
-            Some(value) => self.batch.insert(&keyspace, key.as_slice(), value.as_slice()),
-            None => self.batch.remove(&keyspace, key.as_slice()),
+            Some(value) => self.batch.insert(keyspace, key.as_slice(), value.as_slice()),
+            None => self.batch.remove(keyspace, key.as_slice()),
         }
         self.decided.insert(key, value.map(Bytes::from));
     }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::{batch, put};
 use crate::fixture::{CACHE, Fixture, PROMISES, ROWS};
 
+#[expect(clippy::needless_pass_by_value, reason = "shorter where it is called")]
 fn assert_refused<T: std::fmt::Debug>(result: Result<T, StoreError>) {
     assert!(matches!(result, Err(StoreError::Refused(_))), "{result:?}");
 }
