@@ -287,6 +287,7 @@ impl Drop for ReleaseGuard<'_> {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "this is how map_err passes it")]
 fn unavailable(error: StoreError) -> LogError {
     LogError::Unavailable(error.to_string())
 }

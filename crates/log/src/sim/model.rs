@@ -79,7 +79,7 @@ pub(super) fn replay<'a>(entries: impl Iterator<Item = &'a Entry>) -> Rows {
             let partition = format!("{:?}", row.partition);
             match row.write {
                 Write::Put { clustering, value, .. } => {
-                    drop(rows.insert((row.table.name, partition, format!("{clustering:?}")), value))
+                    drop(rows.insert((row.table.name, partition, format!("{clustering:?}")), value));
                 }
                 Write::Delete { clustering } => drop(rows.remove(&(row.table.name, partition, format!("{clustering:?}")))),
             }

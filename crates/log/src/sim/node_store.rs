@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use banyan_core::{Epoch, LogId, LogSeq, TimestampMicros};
+use banyan_core::{Clock, Epoch, LogId, LogSeq, TimestampMicros};
 use banyan_store::{
     Append, Cas, Head, Key, LogRow, LogStore, OwnerRow, Page, Range, Row, StoreError, Table, TableStore, WriteBatch, check::BUCKET,
     memory::MemoryStore,
 };
 use bytes::Bytes;
 
-use super::ledger::Ledger;
+use super::{ledger::Ledger, schedule::SimClock};
 use crate::signal::Signal;
 
 /// Rules that the store breaks, to prove that the simulation notices.
@@ -48,6 +48,8 @@ pub(super) struct NodeStore {
     pub(super) ledger: Arc<Ledger>,
     pub(super) bucket_len: u64,
     pub(super) broken: Broken,
+    /// The store's own.
+    pub(super) clock: SimClock,
 }
 
 impl NodeStore {
@@ -156,7 +158,7 @@ impl LogStore for NodeStore {
     }
 
     async fn store_time(&self) -> Result<Option<TimestampMicros>, StoreError> {
-        self.pass(self.inner.store_time()).await
+        Ok(Some(self.pass(async { self.clock.now() }).await))
     }
 }
 

@@ -228,7 +228,7 @@ impl World {
 
     pub(super) fn node_store(&self, gate: &Gate, broken: Broken) -> NodeStore {
         let (inner, ledger) = (self.store.clone(), self.ledger.clone());
-        NodeStore { inner, gate: gate.clone(), ledger, bucket_len: self.storm.bucket_len, broken }
+        NodeStore { inner, gate: gate.clone(), ledger, bucket_len: self.storm.bucket_len, broken, clock: self.clock.clone() }
     }
 
     /// Randomness of one actor.
@@ -323,5 +323,23 @@ pub(super) fn calm_faults(twist: Twist) -> Faults {
         crash_window: Duration::from_secs(2),
         forgets_promises: twist.forgets_promises,
         ..Faults::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ClaimError;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_whose_clock_is_far_off_owns_nothing() {
+        let world = World::new(0, Twist::default());
+        for offset in [6_000_000, -6_000_000] {
+            let node = world.node(9, offset);
+            let claimed = node.logs().claim(ROOMS, &node.name(), Arc::new(model::Model)).await;
+            assert!(matches!(claimed, Err(ClaimError::ClockSkew { .. })), "{:?}", claimed.err());
+        }
+        let node = world.node(9, 4_900_000);
+        assert!(node.logs().claim(ROOMS, &node.name(), Arc::new(model::Model)).await.is_ok());
     }
 }
