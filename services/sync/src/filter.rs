@@ -213,10 +213,7 @@ fn has_url(pdu: &[u8]) -> bool {
         #[serde(borrow)]
         url: Option<&'a RawValue>,
     }
-    serde_json::from_slice::<Event<'_>>(pdu)
-        .ok()
-        .and_then(|event| event.content.url)
-        .is_some_and(|url| url.get().starts_with('"'))
+    serde_json::from_slice::<Event<'_>>(pdu).ok().and_then(|event| event.content.url).is_some_and(|url| url.get().starts_with('"'))
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ struct Chain {
 }
 
 /// A response's view of it.
+#[derive(Default)]
 pub struct Session {
     chain: Arc<Mutex<Chain>>,
     /// Responses up to this one are known to the client; `None`: none is.
@@ -58,6 +59,8 @@ impl LazyMembers {
         let mut held = chain.lock();
         let known = since.and_then(|since| held.tokens.iter().find(|(_, token)| token == since).map(|(number, _)| *number));
         match known {
+            // The usual case: nothing came after.
+            Some(known) if held.tokens.back().is_some_and(|(last, _)| *last == known) => {}
             Some(known) => {
                 held.tokens.retain(|(number, _)| *number <= known);
                 held.sent.retain(|_, number| *number <= known);

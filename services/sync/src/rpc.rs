@@ -59,7 +59,9 @@ impl SyncService for SyncRpc {
             chunk
         });
         let chunks = stream::once(async { Ok(first) }).chain(rest);
-        Ok(Response::new(Box::pin(chunks.map(|chunk: Result<Bytes, SyncError>| chunk.map(|data| SyncChunk { data }).map_err(status)))))
+        Ok(Response::new(Box::pin(
+            chunks.map(|chunk: Result<Bytes, SyncError>| chunk.map(|data| SyncChunk { data }).map_err(status)),
+        )))
     }
 }
 
@@ -77,7 +79,6 @@ fn unpack(request: SyncRequest) -> Result<sync::Request, SyncError> {
     })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "to map errors with")]
 fn status(error: SyncError) -> Status {
     to_status(&ServiceError::from(error))
 }

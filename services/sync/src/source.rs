@@ -65,8 +65,7 @@ impl Source {
             let shard = self.shards.shard_of(&room);
             (room, shard, Standing::from_row(row))
         });
-        let (ignored, ignored_seq) =
-            ignored.map(|datum| (warm::ignored_users(&datum.content), datum.seq)).unwrap_or_default();
+        let (ignored, ignored_seq) = ignored.map(|datum| (warm::ignored_users(&datum.content), datum.seq)).unwrap_or_default();
         Ok(Loaded { rooms: rooms.collect(), ignored, ignored_seq })
     }
 

@@ -24,11 +24,7 @@ use crate::{
 };
 
 /// From the tail alone, but for bodies and lazy members that it lacks.
-pub(super) async fn from_tail(
-    context: &Context,
-    plan: &RoomPlan,
-    changes: &[Arc<RoomChange>],
-) -> Result<RoomBody, SyncError> {
+pub(super) async fn from_tail(context: &Context, plan: &RoomPlan, changes: &[Arc<RoomChange>]) -> Result<RoomBody, SyncError> {
     let id = room_id(&plan.room)?;
     let deltas = state::fold(changes);
     let mut window = window(context, &id, changes).await?;

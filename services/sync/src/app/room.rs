@@ -47,14 +47,7 @@ impl RoomBody {
     /// A room of which there is nothing to tell but account data.
     #[must_use]
     pub const fn unchanged() -> Self {
-        Self {
-            state: Vec::new(),
-            timeline: Vec::new(),
-            limited: false,
-            prev_batch: RoomPlace::END,
-            summary: None,
-            whole: false,
-        }
+        Self { state: Vec::new(), timeline: Vec::new(), limited: false, prev_batch: RoomPlace::END, summary: None, whole: false }
     }
 
     /// Whether there is nothing to tell.

@@ -6,11 +6,7 @@ use ruma::RoomId;
 use serde::Deserialize;
 
 use super::{Context, state::Deltas};
-use crate::{
-    error::SyncError,
-    source::StateMap,
-    tails::change::RoomEvent,
-};
+use crate::{error::SyncError, source::StateMap, tails::change::RoomEvent};
 
 /// Heroes that are sent.
 const HEROES: usize = 5;

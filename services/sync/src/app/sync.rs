@@ -112,6 +112,7 @@ impl Syncs {
                     return Err(SyncError::Request("since is a token for other shards".to_owned()));
                 }
                 self.tails.reach(request.user.as_str(), &since, self.config.catch_up.0).await?;
+                let _turn = if request.full_state { Some(self.admission.initial().await?) } else { None };
                 self.poll(&request, filter, (since, &text), sink).await
             }
         }
@@ -138,11 +139,13 @@ impl Syncs {
             if plan.user.as_ref().is_some_and(|changes| is_revoked(request, changes)) {
                 return Err(SyncError::Revoked);
             }
-            let lazy = Arc::new(self.lazy.begin(user, request.device.as_str(), Some(text)));
+            let lazy = self.lazy_session(request, &filter, Some(text));
             let response = self.since(request, &filter, &since, plan, lazy.clone()).await?;
             if is_over || !response.is_empty() {
                 let token = response.token.to_string();
-                lazy.finish(&token);
+                if filter.state.lazy_load_members {
+                    lazy.finish(&token);
+                }
                 self.metrics.answered(if response.is_empty() { "empty" } else { "incremental" });
                 return write(sink, &token, response).await;
             }
@@ -217,12 +220,13 @@ impl Syncs {
                 break (warmth, plan);
             }
         };
-        let lazy = Arc::new(self.lazy.begin(user, request.device.as_str(), None));
+        let lazy = self.lazy_session(request, &filter, None);
         let context = self.context(request, &filter, &plan, lazy.clone());
         let data = Arc::new(AccountData::of_rows(&self.source.account_data(&request.user).await?, None));
         let token = plan.token.to_string();
         let mut body = render::Body::begin(sink, &token, &data.events("", |kind| filter.account_data.takes_type(kind)));
         let mut plans = plan.rooms;
+        self.add_heads(&mut plans).await?;
         plans.sort_by_key(|plan| Section::of_membership(plan.standing.membership));
         let rooms: Vec<_> = plans.into_iter().map(|plan| initial_room(context.clone(), data.clone(), plan)).collect();
         let mut rooms = stream::iter(rooms).buffered(self.config.parallel_rooms);
@@ -233,8 +237,32 @@ impl Syncs {
         }
         body.end().await?;
         drop(warmth);
-        lazy.finish(&token);
+        if filter.state.lazy_load_members {
+            lazy.finish(&token);
+        }
         self.metrics.answered("initial");
+        Ok(())
+    }
+
+    /// What the device knows of members; nothing is looked up for clients that are sent all of them.
+    fn lazy_session(&self, request: &Request, filter: &Filter, since: Option<&str>) -> Arc<Session> {
+        if !filter.state.lazy_load_members {
+            return Arc::default();
+        }
+        Arc::new(self.lazy.begin(request.user.as_str(), request.device.as_str(), since))
+    }
+
+    /// Reads in one go the heads of rooms that the tails do not have.
+    async fn add_heads(&self, plans: &mut [RoomPlan]) -> Result<(), SyncError> {
+        let unknown = |plan: &&mut RoomPlan| plan.head.is_none() && plan.standing.membership == Membership::Join;
+        let mut lacking: Vec<&mut RoomPlan> = plans.iter_mut().filter(unknown).collect();
+        for some in lacking.chunks_mut(1_000) {
+            let rooms: Vec<Arc<str>> = some.iter().map(|plan| plan.room.clone()).collect();
+            let heads = self.source.rooms.heads(&rooms).await?;
+            for (plan, head) in some.iter_mut().zip(heads) {
+                plan.head = head.map(Arc::new);
+            }
+        }
         Ok(())
     }
 
@@ -281,7 +309,9 @@ fn is_revoked(request: &Request, changes: &[Arc<UserChange>]) -> bool {
     let mut device_is_there = true;
     for change in changes {
         match &change.kind {
-            UserChangeKind::Revoked(hashes) if !request.token_hash.is_empty() && hashes.contains(&request.token_hash) => return true,
+            UserChangeKind::Revoked(hashes) if !request.token_hash.is_empty() && hashes.contains(&request.token_hash) => {
+                return true;
+            }
             UserChangeKind::Deactivated => return true,
             UserChangeKind::Device(device, there) if request.device == device.as_str() => device_is_there = *there,
             _ => {}

@@ -54,9 +54,9 @@ impl Window {
                 last.insert(key, index);
             }
         }
-        let overruled = last.into_iter().filter(|((kind, key), index)| {
-            current(kind, key) != Some(self.shown[*index].event.stored.event_id.as_str())
-        });
+        let overruled = last
+            .into_iter()
+            .filter(|((kind, key), index)| current(kind, key) != Some(self.shown[*index].event.stored.event_id.as_str()));
         if let Some(cut) = overruled.map(|(_, index)| index).max() {
             self.before = self.shown.get(cut).and_then(|shown| shown.event.stored.place).or(self.before);
             self.shown.drain(..=cut);

@@ -17,8 +17,12 @@ pub enum Section {
 }
 
 impl Section {
-    const ALL: [(Self, &'static [u8]); 4] =
-        [(Self::Join, b"\"join\":{"), (Self::Invite, b"\"invite\":{"), (Self::Knock, b"\"knock\":{"), (Self::Leave, b"\"leave\":{")];
+    const ALL: [(Self, &'static [u8]); 4] = [
+        (Self::Join, b"\"join\":{"),
+        (Self::Invite, b"\"invite\":{"),
+        (Self::Knock, b"\"knock\":{"),
+        (Self::Leave, b"\"leave\":{"),
+    ];
 
     /// Where an answer belongs.
     #[must_use]
@@ -53,7 +57,8 @@ pub struct Body<'a> {
 }
 
 /// What has no content before there are end-to-end keys, to-device messages and presence; clients count on the members being there.
-const EMPTY_PARTS: &[u8] = b",\"presence\":{\"events\":[]},\"to_device\":{\"events\":[]},\"device_lists\":{\"changed\":[],\"left\":[]},\
+const EMPTY_PARTS: &[u8] =
+    b",\"presence\":{\"events\":[]},\"to_device\":{\"events\":[]},\"device_lists\":{\"changed\":[],\"left\":[]},\
 \"device_one_time_keys_count\":{\"signed_curve25519\":0},\"device_unused_fallback_key_types\":[],\"rooms\":{";
 
 impl<'a> Body<'a> {

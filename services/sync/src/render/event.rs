@@ -11,7 +11,12 @@ use crate::{
 };
 
 /// Appends an event in the format that the filter asks for.
-pub(super) fn write(out: &mut Vec<u8>, context: &Context, event: &RoomEvent, membership: Option<Membership>) -> Result<(), SyncError> {
+pub(super) fn write(
+    out: &mut Vec<u8>,
+    context: &Context,
+    event: &RoomEvent,
+    membership: Option<Membership>,
+) -> Result<(), SyncError> {
     let viewer = Viewer {
         user_id: &context.user,
         device_id: Some(&context.device),

@@ -44,10 +44,8 @@ impl RoomEvent {
     /// # Errors
     /// Text that is no event.
     pub fn new(stored: StoredEvent, forked: bool) -> Result<Self, ReadError> {
-        let outline = serde_json::from_slice(&stored.pdu).map_err(|error| ReadError::Corrupt {
-            table: "timeline",
-            problem: format!("{}: {error}", stored.event_id),
-        })?;
+        let outline = serde_json::from_slice(&stored.pdu)
+            .map_err(|error| ReadError::Corrupt { table: "timeline", problem: format!("{}: {error}", stored.event_id) })?;
         let Outline { kind, sender, state_key } = outline;
         Ok(Self { stored, sender, kind, state_key, forked, base: OnceLock::new() })
     }

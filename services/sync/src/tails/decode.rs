@@ -191,9 +191,7 @@ pub fn user_entry(entry: &Entry) -> Option<UserChange> {
         }
     };
     let kind = match body.kind? {
-        UserKind::AccountData(data) => {
-            UserChangeKind::AccountData { room: data.room_id, kind: data.r#type, content: data.content }
-        }
+        UserKind::AccountData(data) => UserChangeKind::AccountData { room: data.room_id, kind: data.r#type, content: data.content },
         UserKind::TokensRevoked(revoked) => UserChangeKind::Revoked(revoked.token_hashes),
         UserKind::Device(device) => UserChangeKind::Device(device.device_id, device.device.is_some()),
         UserKind::Account(account) if account.deactivated => UserChangeKind::Deactivated,

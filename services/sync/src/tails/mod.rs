@@ -173,9 +173,11 @@ impl Tails {
         load: impl Fn() -> F,
     ) -> Result<Warmth, SyncError> {
         loop {
-            let handle = self.state.write().warm.enter(user);
-            handle.hold();
-            let warmth = Warmth { tails: self.clone(), user: handle.clone() };
+            let warmth = self.enter(user);
+            if warmth.user.loaded.initialized() {
+                return Ok(warmth);
+            }
+            let handle = warmth.user.clone();
             let loading = async {
                 let loaded = load().await?;
                 let rows: Vec<_> = loaded.rooms.iter().map(|(_, shard, standing)| (*shard, standing.seq)).collect();
@@ -189,6 +191,19 @@ impl Tails {
                 return Ok(warmth);
             }
         }
+    }
+
+    /// Holds a user, so that their rooms are kept current from now on.
+    fn enter(self: &Arc<Self>, user: &str) -> Warmth {
+        // Held under the lock: nobody can take the user for idle in between.
+        let held = |handle: &Arc<WarmUser>| {
+            handle.hold();
+            Warmth { tails: self.clone(), user: handle.clone() }
+        };
+        if let Some(warm) = self.state.read().warm.get(user) {
+            return held(&warm.handle);
+        }
+        held(&self.state.write().warm.enter(user))
     }
 
     fn is_current(&self, handle: &Arc<WarmUser>) -> bool {

@@ -90,12 +90,7 @@ impl State {
             let changes = self.by_user.get(user).into_iter().flatten();
             changes.filter(|change| change.seq >= token.user).cloned().collect()
         });
-        Some(Plan {
-            token: self.position(user_shard, since),
-            rooms: rooms.collect(),
-            user: own,
-            ignored: warm.ignored.clone(),
-        })
+        Some(Plan { token: self.position(user_shard, since), rooms: rooms.collect(), user: own, ignored: warm.ignored.clone() })
     }
 
     /// The rooms of a user in which something may have happened.
@@ -135,7 +130,8 @@ impl State {
             }
         }
         let own = self.by_member.get(user).into_iter().flatten();
-        changed.extend(own.filter(|change| change.seq >= since.room(self.shards.shard_of(&change.room))).map(|change| &change.room));
+        changed
+            .extend(own.filter(|change| change.seq >= since.room(self.shards.shard_of(&change.room))).map(|change| &change.room));
         changed
     }
 

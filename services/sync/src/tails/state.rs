@@ -94,7 +94,7 @@ impl State {
         let mut woken: HashSet<Arc<str>> = HashSet::new();
         for entry in entries {
             if let Some(redaction) = entry.redaction {
-                self.redact(redaction);
+                self.redact(&redaction);
             }
             if let Some((room, user)) = entry.forgotten {
                 self.warm.forgotten(&room, &user);
@@ -225,7 +225,7 @@ impl State {
     }
 
     /// Prunes a redacted event wherever it is held.
-    fn redact(&mut self, redaction: Redaction) {
+    fn redact(&self, redaction: &Redaction) {
         let Some(tail) = self.by_room.get(&redaction.room) else { return };
         for change in &tail.changes {
             let state = change.state.iter().filter_map(|state| state.event.as_ref());

@@ -64,14 +64,7 @@ impl Standing {
     fn from_change(seq: LogSeq, member: &MemberChange, pdu: Bytes) -> Self {
         let approach = matches!(member.now, Membership::Invite | Membership::Knock)
             .then(|| Arc::new(Approach { sender: member.sender.clone(), stripped: member.stripped.clone(), pdu }));
-        Self {
-            membership: member.now,
-            previous: member.before,
-            sender: member.sender.clone(),
-            seq,
-            forgotten: false,
-            approach,
-        }
+        Self { membership: member.now, previous: member.before, sender: member.sender.clone(), seq, forgotten: false, approach }
     }
 }
 

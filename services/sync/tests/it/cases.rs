@@ -89,12 +89,8 @@ async fn the_sending_device_alone_is_told_its_transaction() {
     let mut world = world().await;
     let mut worker = world.worker();
     let first = token(&worker.sync(&world, request(ALICE)).await).to_owned();
-    let transaction = Transaction {
-        user_id: ALICE.to_owned(),
-        device_id: "D".to_owned(),
-        scope: "send".to_owned(),
-        txn_id: "t1".to_owned(),
-    };
+    let transaction =
+        Transaction { user_id: ALICE.to_owned(), device_id: "D".to_owned(), scope: "send".to_owned(), txn_id: "t1".to_owned() };
     world.send(ROOM, ALICE, Send { transaction: Some(transaction), ..message("hi") }).await;
     let path = format!("/rooms/join/{ROOM}/timeline/events/0/unsigned/transaction_id");
     let body = worker.sync(&world, since(ALICE, &first)).await;
@@ -243,7 +239,10 @@ async fn account_data_comes_once_globally_and_with_its_room() {
     // A worker whose tail does not reach back finds it in the rows.
     let mut late = world.worker();
     late.begin_at_end(&world);
-    assert_eq!(late.sync(&world, since(BOB, &old)).await["rooms"]["join"][ROOM]["account_data"], body["rooms"]["join"][ROOM]["account_data"]);
+    assert_eq!(
+        late.sync(&world, since(BOB, &old)).await["rooms"]["join"][ROOM]["account_data"],
+        body["rooms"]["join"][ROOM]["account_data"]
+    );
 }
 
 #[tokio::test]

@@ -58,7 +58,8 @@ async fn rooms_and_state_are_filtered() {
     let mut world = world().await;
     world.create("!other:x", BOB).await;
     let mut worker = world.worker();
-    let filter = json!({"room": {"rooms": [ROOM], "timeline": {"limit": 0}, "state": {"types": ["m.room.member"], "not_senders": [ALICE]}}});
+    let filter =
+        json!({"room": {"rooms": [ROOM], "timeline": {"limit": 0}, "state": {"types": ["m.room.member"], "not_senders": [ALICE]}}});
     let body = worker.sync(&world, with(&filter, request(BOB))).await;
     assert_eq!(body["rooms"]["join"].as_object().unwrap().len(), 1);
     let state = body["rooms"]["join"][ROOM]["state"]["events"].as_array().unwrap();

@@ -1,11 +1,13 @@
 //! The role against tables written by the appliers and logs kept by hand: no roomserver, no bus.
 
-mod client;
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod cases;
+mod client;
 mod filters;
 mod lazy;
 mod left;
-
+mod model;
 mod rooms;
 mod waiting;
 mod world;

@@ -1,10 +1,8 @@
 //! Rooms that do as they are told: no authorisation, but the same entries as the roomserver's.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use banyan_proto::rooms::{
-    CurrentChange, Gap, Placed, Redacted, RoomEntry, RoomHead, StateChanged, Transaction, room_entry::Kind,
-};
+use banyan_proto::rooms::{CurrentChange, Gap, Placed, Redacted, RoomEntry, RoomHead, StateChanged, Transaction, room_entry::Kind};
 use banyan_rooms::{
     heroes,
     state::{State, StateDelta, StateKey},
@@ -29,11 +27,12 @@ pub(crate) struct Event {
     pub(crate) hidden: bool,
     pub(crate) after: State,
     pub(crate) replaces: String,
+    /// The current state before the event, and the state after it, by event id.
+    pub(crate) states: (Arc<BTreeMap<Key, String>>, Arc<BTreeMap<Key, String>>),
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Room {
-    pub(crate) id: String,
     pub(crate) head: RoomHead,
     pub(crate) state: State,
     pub(crate) current: BTreeMap<Key, String>,
@@ -65,11 +64,6 @@ pub(crate) fn member(user: &str, membership: &str) -> Send {
 }
 
 impl Room {
-    pub(crate) fn membership(&self, user: &str) -> &str {
-        let event = self.current.get(&("m.room.member".to_owned(), user.to_owned())).and_then(|id| self.event(id));
-        event.and_then(|event| event.pdu["content"]["membership"].as_str()).unwrap_or("leave")
-    }
-
     pub(crate) fn event(&self, id: &str) -> Option<&Event> {
         self.events.iter().find(|event| event.id == id)
     }
@@ -118,7 +112,7 @@ impl World {
     /// A room with a creator who has joined.
     pub(crate) async fn create(&mut self, id: &str, creator: &str) {
         let head = RoomHead { room_version: "11".to_owned(), current_buckets: 1, ..RoomHead::default() };
-        let room = Room { id: id.to_owned(), head, state: State::empty(), current: BTreeMap::new(), events: Vec::new() };
+        let room = Room { head, state: State::empty(), current: BTreeMap::new(), events: Vec::new() };
         self.rooms.insert(id.to_owned(), room);
         self.send(id, creator, state("m.room.create", "", json!({}))).await;
         self.send(id, creator, member(creator, "join")).await;
@@ -135,7 +129,7 @@ impl World {
 
     pub(crate) async fn send(&mut self, room_id: &str, sender: &str, send: Send) -> String {
         let now = self.now();
-        let mut room = self.rooms.get(room_id).unwrap().clone();
+        let mut room = self.rooms.remove(room_id).unwrap();
         let arrival = room.head.next_arrival;
         let id = format!("${}-{arrival}", room_id[1..].replace(':', "-"));
         let mut pdu = json!({"type": send.kind, "sender": sender, "content": send.content, "room_id": room_id, "depth": arrival,
@@ -158,6 +152,11 @@ impl World {
             }
         }
         let previous = room.event(&replaces).cloned();
+        let before = Arc::new(room.current.clone());
+        let mut state_after = before.clone();
+        if let Some(key) = &key {
+            Arc::make_mut(&mut state_after).insert(key.clone(), id.clone());
+        }
         room.head.next_arrival += 1;
         room.head.depth += 1;
         for change in &current {
@@ -199,6 +198,7 @@ impl World {
             hidden: send.soft_failed,
             after,
             replaces,
+            states: (before, state_after),
         });
         room.head.seq = seq.0;
         self.rooms.insert(room_id.to_owned(), room);
@@ -208,12 +208,10 @@ impl World {
     /// Current state changes without an event: `id` becomes the event of its key.
     pub(crate) async fn flip(&mut self, room_id: &str, id: &str) {
         let now = self.now();
-        let mut room = self.rooms.get(room_id).unwrap().clone();
+        let mut room = self.rooms.remove(room_id).unwrap();
         let key = room.event(id).unwrap().key.clone().unwrap();
-        let delta = StateDelta {
-            key: StateKey::new(key.0.as_str(), key.1.as_str()),
-            event_id: Some(OwnedEventId::try_from(id).unwrap()),
-        };
+        let delta =
+            StateDelta { key: StateKey::new(key.0.as_str(), key.1.as_str()), event_id: Some(OwnedEventId::try_from(id).unwrap()) };
         let typed = OwnedRoomId::try_from(room_id).unwrap();
         room.state = self.states.apply(&typed, &room.state, vec![delta], now).await.unwrap().state;
         let change = room.change(&key, id, None);
@@ -235,7 +233,7 @@ impl World {
     pub(crate) async fn redact(&mut self, room_id: &str, sender: &str, target: &str) -> String {
         let redaction = Send { kind: "m.room.redaction".to_owned(), content: json!({"redacts": target}), ..Send::default() };
         let redaction = self.send(room_id, sender, redaction).await;
-        let mut room = self.rooms.get(room_id).unwrap().clone();
+        let mut room = self.rooms.remove(room_id).unwrap();
         let because = room.event(&redaction).unwrap().pdu.clone();
         let event = room.events.iter_mut().find(|event| event.id == target).unwrap();
         let membership = event.pdu["content"].get("membership").cloned();

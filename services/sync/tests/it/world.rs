@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use banyan_core::{Clock, LogId, LogKind, LogSeq, ManualClock, ShardCount, ShardId, TimestampMicros};
+use banyan_core::{Clock, LogId, LogKind, LogSeq, ManualClock, ShardCount, TimestampMicros};
 use banyan_log::{Applier, DerivedRow, Entry, FollowBatch};
 use banyan_proto::{
     rooms::RoomEntry,
@@ -160,11 +160,6 @@ impl World {
     /// All logs, in order.
     pub(crate) fn all_logs(&self) -> Vec<LogId> {
         self.shards.shards().flat_map(|shard| [LogId::rooms(shard), LogId::users(shard)]).collect()
-    }
-
-    /// The shard of a room or user.
-    pub(crate) fn shard_of(&self, name: &str) -> ShardId {
-        self.shards.shard_of(name)
     }
 }
 
