@@ -259,7 +259,14 @@ mod tests {
 
     fn token(spread: u64) -> StreamToken {
         let rooms = (0..64).map(|n: u64| LogSeq(3_000_000_000 + n.wrapping_mul(0x9e37_79b9_7f4a_7c15) % spread)).collect();
-        StreamToken { generation: 0, user: LogSeq(2_000_000_000), to_device: 1 << 30, presence: 1_760_000_000_000, rooms, typing: vec![] }
+        StreamToken {
+            generation: 0,
+            user: LogSeq(2_000_000_000),
+            to_device: 1 << 30,
+            presence: 1_760_000_000_000,
+            rooms,
+            typing: vec![],
+        }
     }
 
     #[test]
