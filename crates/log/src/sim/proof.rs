@@ -67,7 +67,8 @@ fn schedules_are_rough_and_busy() {
     let epochs: u64 = summaries.iter().map(|summary| summary.epochs).sum();
     assert!(sum(|summary| summary.acknowledged) > 500, "{summaries:?}");
     assert!(sum(|summary| summary.sightings) > 2000, "{summaries:?}");
-    assert!(sum(|summary| summary.unknown) > 10, "{summaries:?}");
+    // Clients insist, so that few are left without an answer in the end.
+    assert!(sum(|summary| summary.unknown) > 3, "{summaries:?}");
     assert!(epochs > 200, "{summaries:?}");
 }
 
