@@ -25,7 +25,6 @@ struct Admin {
 }
 
 /// The routes of the admin listener. `ending` is cancelled when the process is about to end and must get no more requests.
-#[must_use]
 pub fn router(health: Health, telemetry: Telemetry, ending: CancellationToken) -> Router {
     Router::new()
         .route("/health/live", get(live))

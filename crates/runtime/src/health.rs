@@ -42,7 +42,10 @@ pub struct Report {
 
 /// The state of every part of a process. Clones share it.
 #[derive(Clone, Default)]
-pub struct Health(Arc<RwLock<BTreeMap<String, (Weight, Option<String>)>>>);
+pub struct Health(Arc<RwLock<BTreeMap<String, State>>>);
+
+/// How much a part matters, and why it is not ready if it is not.
+type State = (Weight, Option<String>);
 
 impl Health {
     /// No parts yet, and ready.

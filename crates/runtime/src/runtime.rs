@@ -14,7 +14,7 @@ use crate::{
     Telemetry, admin,
     config::{NodeConfig, RuntimeConfig},
     grpc,
-    health::Weight,
+    health::{Part, Weight},
     installation,
     node::NodeRpc,
 };
@@ -86,6 +86,7 @@ pub struct Runtime {
     listener: TcpListener,
     admin_addr: SocketAddr,
     exclusive: bool,
+    start: Part,
 }
 
 impl Runtime {
@@ -99,12 +100,14 @@ impl Runtime {
         let admin_addr = admin_listener.local_addr()?;
         let addr = advertised(&parts.config.node, listener.local_addr()?)?;
         let health = Health::new();
+        // Until the roles are there and have registered, nothing else says that this process cannot serve yet.
+        let start = health.register("start", Weight::Required);
         serve_admin(admin_listener, &health, &parts);
         watch_dependencies(&health, &parts);
         let identity = open_installation(&parts).await?;
         let context = context(&parts, addr, health, &identity);
         tracing::info!(node = context.node.id, addr = context.node.addr, %admin_addr, shards = identity.shards.get(), "prepared");
-        Ok(Self { context, config: parts.config, listener, admin_addr, exclusive: parts.exclusive })
+        Ok(Self { context, config: parts.config, listener, admin_addr, exclusive: parts.exclusive, start })
     }
 
     /// What roles are built from.
@@ -118,7 +121,7 @@ impl Runtime {
     /// # Errors
     /// When a role that owns shards has no host or a host has no role.
     pub fn start(self, mut routes: RoutesBuilder, hosts: Vec<Arc<dyn ShardHost>>) -> Result<Running, StartError> {
-        let Self { context, config, listener, admin_addr, exclusive } = self;
+        let Self { context, config, listener, admin_addr, exclusive, start } = self;
         check_hosts(&context.node, &hosts)?;
         let ownership = Ownership::new(context.clone(), config.ownership, hosts, exclusive);
         routes.add_service(NodeRpc::new(context.clone(), ownership.clone()).into_server());
@@ -129,6 +132,7 @@ impl Runtime {
         context.shutdown.spawn_vital(Stage::Background, "discovery", context.discovery.clone().run(stop));
         ownership.start();
         say_goodbye(&context);
+        start.ready();
         Ok(Running { context, ownership, admin_addr })
     }
 }
@@ -281,9 +285,9 @@ fn watch_dependencies(health: &Health, parts: &Parts) {
                 Err(_) => store_part.not_ready("no answer"),
             }
             if bus.is_connected() {
-                bus_part.ready()
+                bus_part.ready();
             } else {
-                bus_part.not_ready("not connected")
+                bus_part.not_ready("not connected");
             }
             tokio::select! {
                 () = stop.cancelled() => return,

@@ -1,5 +1,7 @@
 //! The bus from outside: one conformance suite on every backend, and what is special to each.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod conformance;
 mod faulty;
 mod local;

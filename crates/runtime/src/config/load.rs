@@ -168,7 +168,7 @@ impl Source {
 /// What is wrong in words.
 fn explain(kind: &Kind) -> String {
     match kind {
-        Kind::UnknownField(_, known) if known.is_empty() => "there is no such option".to_owned(),
+        Kind::UnknownField(_, []) => "there is no such option".to_owned(),
         Kind::UnknownField(_, known) => format!("there is no such option; there are: {}", known.join(", ")),
         Kind::UnknownVariant(given, known) => format!("{given:?} is not one of: {}", known.join(", ")),
         Kind::MissingField(_) => "is missing".to_owned(),
@@ -336,7 +336,7 @@ mod tests {
             "[node]\nlisten = \"nowhere\"\nroles = [\"sink\"]\n\n[node.grpc]\ntypo = 1\n[ownership]\nsilence = \"5 parsecs\"\n";
         let found = mistakes(text, &[("BANYAN_TELEMETRY__LOG_FORMAT", "xml"), ("BANYAN_NODE__WHAT", "1")]);
         let has = |parts: &[&str]| {
-            assert!(found.iter().any(|line| parts.iter().all(|part| line.contains(part))), "{parts:?} in {found:#?}")
+            assert!(found.iter().any(|line| parts.iter().all(|part| line.contains(part))), "{parts:?} in {found:#?}");
         };
         has(&["line 2: node.listen:"]);
         has(&["line 3: node.roles", "sink", "client-api"]);

@@ -21,6 +21,9 @@ use crate::{
 
 /// How often shards are looked through when nothing happens.
 const REVIEW_INTERVAL: Duration = Duration::from_millis(250);
+/// How often an owned shard is checked to be still owned, if it is idle; often if the hash says that it belongs elsewhere.
+const CHECK_INTERVAL: Duration = Duration::from_secs(15);
+const DOUBTFUL_CHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// A shard that should be here and is nowhere makes its role unready after this long (at the start, at once).
 const UNSETTLED_PATIENCE: Duration = Duration::from_secs(5);
 /// How long a host may take to prepare for a shard.
@@ -197,7 +200,21 @@ impl Ownership {
                 this.report_health();
             });
         }
+        self.check_owned(now, is_mine);
         self.report_health();
+    }
+
+    /// Finds out about shards that somebody else has claimed, by a look at their heads: one that is idle would never learn of it.
+    fn check_owned(&self, now: Duration, is_mine: impl Fn(LogId) -> bool) {
+        let next = |log| if is_mine(log) { CHECK_INTERVAL } else { DOUBTFUL_CHECK_INTERVAL };
+        for owned in self.slots.begin_checks(now, next) {
+            self.context.shutdown.spawn(Stage::Shards, "check a shard", async move {
+                // If it is lost, `lost` resolves; if the store does not answer, the next check will tell.
+                if let Err(error) = owned.check_lease().await {
+                    tracing::debug!(log = %owned.id(), %error, "a shard may be lost");
+                }
+            });
+        }
     }
 
     fn report_health(&self) {

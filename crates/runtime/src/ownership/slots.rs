@@ -65,9 +65,9 @@ impl Slots {
         }
     }
 
-    /// Has every slot looked at soon.
+    /// Has every foreign slot looked at soon.
     pub(super) fn look_now(&self) {
-        for slot in self.0.lock().values_mut() {
+        for slot in self.0.lock().values_mut().filter(|slot| matches!(slot.state, State::Foreign)) {
             slot.next_look = Duration::ZERO;
         }
     }
@@ -83,6 +83,22 @@ impl Slots {
             *log
         })
         .collect()
+    }
+
+    /// The owned slots that are due for a check, and when to check them again.
+    pub(super) fn begin_checks(&self, now: Duration, next: impl Fn(LogId) -> Duration) -> Vec<OwnedLog> {
+        let mut due = Vec::new();
+        for (log, slot) in self.0.lock().iter_mut() {
+            let next_look = now + next(*log);
+            let State::Owned(owned) = &slot.state else { continue };
+            if slot.next_look <= now {
+                slot.next_look = next_look;
+                due.push(owned.clone());
+            }
+            // A check that is far off comes earlier once the hash says that the log belongs elsewhere.
+            slot.next_look = slot.next_look.min(next_look);
+        }
+        due
     }
 
     /// A busy slot is owned now.

@@ -47,7 +47,7 @@ impl TelemetryConfig {
     /// Reports what contradicts itself; `path` is where this section stands, for example `telemetry`.
     pub fn check(&self, path: &str, errors: &mut ConfigErrors) {
         if let Err(error) = log_filter(&self.log_filter) {
-            errors.add(format!("{path}.log_filter"), error.to_string());
+            errors.add(format!("{path}.log_filter"), error);
         }
         if !(0.0..=1.0).contains(&self.otlp.sample_ratio) {
             errors.add(format!("{path}.otlp.sample_ratio"), "must be from 0 to 1");
@@ -67,7 +67,7 @@ pub fn init(config: &TelemetryConfig, node: &NodeInfo) -> Result<Telemetry, Tele
     let filter = log_filter(&config.log_filter).map_err(TelemetryError::Filter)?;
     let resource = resource(node);
     let telemetry = build(&config.otlp, &resource)?;
-    let traces = telemetry.0.tracers.as_ref().map(|tracers| trace_layer(tracers));
+    let traces = telemetry.0.tracers.as_ref().map(trace_layer);
     let logs = log_layer(config.log_format, filter);
     tracing_subscriber::registry().with(logs).with(traces).try_init().map_err(|error| TelemetryError::Twice(error.to_string()))?;
     global::set_text_map_propagator(TraceContextPropagator::new());

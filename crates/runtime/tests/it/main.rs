@@ -1,5 +1,7 @@
 //! Several processes in one: discovery, ownership, routing, health and traces over the memory store and the local bus.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod cluster;
 mod drain;
 mod health;
