@@ -15,6 +15,9 @@ use crate::world::World;
 /// A key of a state.
 pub(crate) type Key = (String, String);
 
+/// Event ids by key.
+type StateIds = BTreeMap<Key, String>;
+
 /// An event as the room knows it.
 #[derive(Clone, Debug)]
 pub(crate) struct Event {
@@ -28,7 +31,7 @@ pub(crate) struct Event {
     pub(crate) after: State,
     pub(crate) replaces: String,
     /// The current state before the event, and the state after it, by event id.
-    pub(crate) states: (Arc<BTreeMap<Key, String>>, Arc<BTreeMap<Key, String>>),
+    pub(crate) states: (Arc<StateIds>, Arc<StateIds>),
 }
 
 #[derive(Clone, Debug)]
