@@ -43,7 +43,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Json<T> {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, MatrixError> {
         let bytes = read(request).await?;
-        parse(&bytes).map(Self)
+        parse_object(&bytes).map(Self)
     }
 }
 
@@ -55,7 +55,7 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalJson<T> 
         if bytes.trim_ascii().is_empty() {
             return Ok(Self(T::default()));
         }
-        parse(&bytes).map(Self)
+        parse_object(&bytes).map(Self)
     }
 }
 
@@ -64,10 +64,7 @@ impl<S: Sync> FromRequest<S> for RawObject {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, MatrixError> {
         let bytes = read(request).await?;
-        parse::<IgnoredAny>(&bytes)?;
-        if bytes.trim_ascii_start().first() != Some(&b'{') {
-            return Err(MatrixError::bad_json("Expected a JSON object"));
-        }
+        parse_object::<IgnoredAny>(&bytes)?;
         Ok(Self(bytes))
     }
 }
@@ -110,6 +107,15 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MatrixError> {
             MatrixError::not_json(format!("The body is not JSON: {error}"))
         }
     })
+}
+
+/// Reads JSON that must be an object: serde would take a list for a struct too.
+fn parse_object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, MatrixError> {
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        parse::<IgnoredAny>(bytes)?;
+        return Err(MatrixError::bad_json("Expected a JSON object"));
+    }
+    parse(bytes)
 }
 
 /// The deepest nesting of brackets outside of strings.
@@ -177,6 +183,18 @@ mod tests {
         let OptionalJson(body) = OptionalJson::<Numbers>::from_request(request("{\"a\":1}"), &()).await.unwrap();
         assert_eq!(body["a"], 1);
         assert!(OptionalJson::<Numbers>::from_request(request("{"), &()).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn a_list_is_not_taken_for_a_struct() {
+        #[derive(Debug, Default, serde::Deserialize)]
+        struct Optional {
+            #[serde(default)]
+            _reason: Option<String>,
+        }
+        assert_eq!(OptionalJson::<Optional>::from_request(request("[]"), &()).await.unwrap_err().errcode, "M_BAD_JSON");
+        assert_eq!(Json::<Optional>::from_request(request("[null]"), &()).await.unwrap_err().errcode, "M_BAD_JSON");
+        assert!(Json::<Optional>::from_request(request("{}"), &()).await.is_ok());
     }
 
     #[tokio::test]

@@ -5,6 +5,10 @@ use banyan_http::{ListenConfig, Listener, PeerAddr, host::requested_host};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
+async fn fetch(address: SocketAddr) -> Result<String, reqwest::Error> {
+    reqwest::get(format!("http://{address}/")).await?.text().await
+}
+
 fn any_port() -> ListenConfig {
     ListenConfig::plain(SocketAddr::from(([127, 0, 0, 1], 0)))
 }
@@ -28,11 +32,11 @@ async fn requests_carry_their_peer_and_host() {
         format!("{peer} {}", requested_host(&parts).unwrap())
     };
     let server = tokio::spawn(listener.serve(Router::new().route("/", get(show)), stop.clone(), Duration::from_secs(5)));
-    let text = reqwest::get(format!("http://{address}/")).await.unwrap().text().await.unwrap();
+    let text = fetch(address).await.unwrap();
     assert_eq!(text, format!("127.0.0.1 {address}"));
     stop.cancel();
     server.await.unwrap().unwrap();
-    assert!(reqwest::get(format!("http://{address}/")).await.is_err());
+    assert!(fetch(address).await.is_err());
 }
 
 #[tokio::test]
@@ -49,11 +53,11 @@ async fn a_drain_lets_requests_end() {
         }
     };
     let server = tokio::spawn(listener.serve(Router::new().route("/", get(slow)), stop.clone(), Duration::from_secs(30)));
-    let answer = tokio::spawn(async move { reqwest::get(format!("http://{address}/")).await.unwrap().text().await.unwrap() });
+    let answer = tokio::spawn(fetch(address));
     begun.notified().await;
     stop.cancel();
     finish.notify_one();
-    assert_eq!(answer.await.unwrap(), "whole");
+    assert_eq!(answer.await.unwrap().unwrap(), "whole");
     server.await.unwrap().unwrap();
 }
 
@@ -70,7 +74,7 @@ async fn a_drain_ends_even_if_a_request_does_not() {
         }
     };
     let server = tokio::spawn(listener.serve(Router::new().route("/", get(stuck)), stop.clone(), Duration::from_millis(20)));
-    let answer = tokio::spawn(reqwest::get(format!("http://{address}/")));
+    let answer = tokio::spawn(fetch(address));
     begun.notified().await;
     stop.cancel();
     server.await.unwrap().unwrap();

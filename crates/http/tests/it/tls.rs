@@ -1,13 +1,23 @@
 use std::{
-    fs,
+    fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
 use axum::{Router, routing::get};
 use banyan_http::{CertificateConfig, ListenConfig, Listener, TlsError, tls::Certificates};
 use rcgen::{CertifiedKey, KeyPair, generate_simple_self_signed};
+use rustls::{
+    ClientConfig,
+    pki_types::{CertificateDer, ServerName, pem::PemObject as _},
+};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+};
+use tokio_rustls::TlsConnector;
 use tokio_util::sync::CancellationToken;
 
 /// Writes a certificate for `name` and returns its files and PEM text.
@@ -19,17 +29,23 @@ fn certificate(dir: &Path, name: &str) -> (CertificateConfig, String) {
     (CertificateConfig { certificate, key, names: vec![name.to_owned()] }, cert.pem())
 }
 
-async fn fetch(address: SocketAddr, name: &str, root: &str) -> Result<(String, http::Version), reqwest::Error> {
-    let provider = rustls::crypto::ring::default_provider();
+/// Connects as a client that trusts `root` and offers `protocol`; answers what was agreed on and, for HTTP/1.1, the whole answer.
+async fn fetch(address: SocketAddr, name: &str, root: &str, protocol: &[u8]) -> io::Result<(Vec<u8>, String)> {
     let mut roots = rustls::RootCertStore::empty();
-    let der = rustls::pki_types::pem::PemObject::from_pem_slice(root.as_bytes()).unwrap();
-    roots.add(der).unwrap();
-    let builder = rustls::ClientConfig::builder_with_provider(provider.into()).with_safe_default_protocol_versions().unwrap();
-    let config = builder.with_root_certificates(roots).with_no_client_auth();
-    let client = reqwest::Client::builder().tls_backend_preconfigured(config).resolve(name, address).build().unwrap();
-    let response = client.get(format!("https://{name}:{}/", address.port())).send().await?;
-    let version = response.version();
-    Ok((response.text().await?, version))
+    roots.add(CertificateDer::from_pem_slice(root.as_bytes()).unwrap()).unwrap();
+    let builder = ClientConfig::builder_with_provider(rustls::crypto::ring::default_provider().into());
+    let mut config = builder.with_safe_default_protocol_versions().unwrap().with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![protocol.to_vec()];
+    let stream = TcpStream::connect(address).await?;
+    let server_name = ServerName::try_from(name.to_owned()).unwrap();
+    let mut stream = TlsConnector::from(Arc::new(config)).connect(server_name, stream).await?;
+    let agreed = stream.get_ref().1.alpn_protocol().unwrap_or_default().to_vec();
+    let mut text = String::new();
+    if protocol == b"http/1.1" {
+        stream.write_all(format!("GET / HTTP/1.1\r\nhost: {name}\r\nconnection: close\r\n\r\n").as_bytes()).await?;
+        stream.read_to_string(&mut text).await?;
+    }
+    Ok((agreed, text))
 }
 
 #[tokio::test]
@@ -44,10 +60,11 @@ async fn the_certificate_is_picked_by_name() {
     let server =
         tokio::spawn(listener.serve(Router::new().route("/", get(|| async { "hello" })), stop.clone(), Duration::from_secs(5)));
     for (name, root) in [("first.example", &first_pem), ("second.example", &second_pem)] {
-        let (text, version) = fetch(address, name, root).await.unwrap();
-        assert_eq!((text.as_str(), version), ("hello", http::Version::HTTP_2));
+        let (agreed, text) = fetch(address, name, root, b"http/1.1").await.unwrap();
+        assert!(agreed == b"http/1.1" && text.starts_with("HTTP/1.1 200") && text.ends_with("hello"), "{text}");
+        assert_eq!(fetch(address, name, root, b"h2").await.unwrap().0, b"h2");
     }
-    assert!(fetch(address, "second.example", &first_pem).await.is_err());
+    assert!(fetch(address, "second.example", &first_pem, b"h2").await.is_err());
     stop.cancel();
     server.await.unwrap().unwrap();
 }

@@ -1,0 +1,215 @@
+//! The owners of rooms and users, and the sync role: they note what they are asked and answer what a test wants.
+
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex},
+};
+
+use banyan_core::ServiceError;
+use banyan_proto::{
+    roomserver::{self, room_service_server::RoomService},
+    status::to_status,
+    sync::{SyncChunk, SyncRequest, sync_service_server::SyncService},
+    userserver::{self, user_service_server::UserService},
+};
+use futures::Stream;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+/// What was asked, by the name of the call.
+#[derive(Clone, Debug)]
+pub(crate) enum Call {
+    PrepareRoom(roomserver::PrepareRoomRequest),
+    CreateRoom(roomserver::CreateRoomRequest),
+    SendEvent(roomserver::SendEventRequest),
+    ChangeMembership(roomserver::ChangeMembershipRequest),
+    ForgetRoom(roomserver::ForgetRoomRequest),
+    ClaimAlias(roomserver::ClaimAliasRequest),
+    ReleaseAlias(roomserver::ReleaseAliasRequest),
+    Register(userserver::RegisterRequest),
+    Login(userserver::LoginRequest),
+    Logout(userserver::LogoutRequest),
+    SetProfile(userserver::SetProfileRequest),
+    SetAccountData(userserver::SetAccountDataRequest),
+    PutFilter(userserver::PutFilterRequest),
+    UseRegistrationToken(userserver::UseRegistrationTokenRequest),
+    Sync(SyncRequest),
+}
+
+/// The calls so far, and how to answer.
+#[derive(Clone, Default)]
+pub(crate) struct Fakes(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    calls: Vec<Call>,
+    /// Errors by the name of the call.
+    errors: Vec<(&'static str, ServiceError)>,
+    sync: Option<mpsc::Receiver<Result<SyncChunk, Status>>>,
+}
+
+impl Fakes {
+    /// What was asked since the last time.
+    pub(crate) fn take(&self) -> Vec<Call> {
+        std::mem::take(&mut self.0.lock().unwrap().calls)
+    }
+
+    /// The only thing that was asked since the last time.
+    pub(crate) fn only(&self) -> Call {
+        let mut calls = self.take();
+        assert_eq!(calls.len(), 1, "{calls:?}");
+        calls.remove(0)
+    }
+
+    /// Answers the call of this name with an error from now on.
+    pub(crate) fn fail(&self, call: &'static str, error: ServiceError) {
+        self.0.lock().unwrap().errors.push((call, error));
+    }
+
+    /// Answers the next sync with what the test sends.
+    pub(crate) fn script_sync(&self) -> mpsc::Sender<Result<SyncChunk, Status>> {
+        let (sender, receiver) = mpsc::channel(8);
+        self.0.lock().unwrap().sync = Some(receiver);
+        sender
+    }
+
+    fn note<T>(&self, name: &'static str, call: Call, answer: T) -> Result<Response<T>, Status> {
+        let mut state = self.0.lock().unwrap();
+        state.calls.push(call);
+        match state.errors.iter().find(|(failing, _)| *failing == name) {
+            Some((_, error)) => Err(to_status(error)),
+            None => Ok(Response::new(answer)),
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl RoomService for Fakes {
+    async fn prepare_room(
+        &self,
+        request: Request<roomserver::PrepareRoomRequest>,
+    ) -> Result<Response<roomserver::PrepareRoomResponse>, Status> {
+        let answer = roomserver::PrepareRoomResponse { room_id: "!new".to_owned(), create_pdu: b"{}".to_vec().into() };
+        self.note("PrepareRoom", Call::PrepareRoom(request.into_inner()), answer)
+    }
+
+    async fn create_room(
+        &self,
+        request: Request<roomserver::CreateRoomRequest>,
+    ) -> Result<Response<roomserver::CreateRoomResponse>, Status> {
+        let request = request.into_inner();
+        let answer = roomserver::CreateRoomResponse { room_id: request.room_id.clone() };
+        self.note("CreateRoom", Call::CreateRoom(request), answer)
+    }
+
+    async fn send_event(
+        &self,
+        request: Request<roomserver::SendEventRequest>,
+    ) -> Result<Response<roomserver::SendEventResponse>, Status> {
+        let answer = roomserver::SendEventResponse { event_id: "$sent".to_owned() };
+        self.note("SendEvent", Call::SendEvent(request.into_inner()), answer)
+    }
+
+    async fn change_membership(
+        &self,
+        request: Request<roomserver::ChangeMembershipRequest>,
+    ) -> Result<Response<roomserver::ChangeMembershipResponse>, Status> {
+        let answer = roomserver::ChangeMembershipResponse { event_id: "$member".to_owned() };
+        self.note("ChangeMembership", Call::ChangeMembership(request.into_inner()), answer)
+    }
+
+    async fn forget_room(
+        &self,
+        request: Request<roomserver::ForgetRoomRequest>,
+    ) -> Result<Response<roomserver::ForgetRoomResponse>, Status> {
+        self.note("ForgetRoom", Call::ForgetRoom(request.into_inner()), roomserver::ForgetRoomResponse {})
+    }
+
+    async fn claim_alias(
+        &self,
+        request: Request<roomserver::ClaimAliasRequest>,
+    ) -> Result<Response<roomserver::ClaimAliasResponse>, Status> {
+        self.note("ClaimAlias", Call::ClaimAlias(request.into_inner()), roomserver::ClaimAliasResponse {})
+    }
+
+    async fn release_alias(
+        &self,
+        request: Request<roomserver::ReleaseAliasRequest>,
+    ) -> Result<Response<roomserver::ReleaseAliasResponse>, Status> {
+        self.note("ReleaseAlias", Call::ReleaseAlias(request.into_inner()), roomserver::ReleaseAliasResponse {})
+    }
+}
+
+fn session(user_id: String, device_id: &str) -> userserver::LoginResponse {
+    let device_id = if device_id.is_empty() { "MADE" } else { device_id };
+    userserver::LoginResponse { user_id, access_token: "byn_made".to_owned(), device_id: device_id.to_owned() }
+}
+
+#[tonic::async_trait]
+impl UserService for Fakes {
+    async fn register(&self, request: Request<userserver::RegisterRequest>) -> Result<Response<userserver::LoginResponse>, Status> {
+        let request = request.into_inner();
+        let user_id = request.caller.clone().unwrap().user_id;
+        let answer = if request.inhibit_login {
+            userserver::LoginResponse { user_id, ..userserver::LoginResponse::default() }
+        } else {
+            session(user_id, &request.device_id)
+        };
+        self.note("Register", Call::Register(request), answer)
+    }
+
+    async fn login(&self, request: Request<userserver::LoginRequest>) -> Result<Response<userserver::LoginResponse>, Status> {
+        let request = request.into_inner();
+        let answer = session(request.caller.clone().unwrap().user_id, &request.device_id);
+        self.note("Login", Call::Login(request), answer)
+    }
+
+    async fn logout(&self, request: Request<userserver::LogoutRequest>) -> Result<Response<userserver::LogoutResponse>, Status> {
+        self.note("Logout", Call::Logout(request.into_inner()), userserver::LogoutResponse {})
+    }
+
+    async fn set_profile(
+        &self,
+        request: Request<userserver::SetProfileRequest>,
+    ) -> Result<Response<userserver::SetProfileResponse>, Status> {
+        self.note("SetProfile", Call::SetProfile(request.into_inner()), userserver::SetProfileResponse {})
+    }
+
+    async fn set_account_data(
+        &self,
+        request: Request<userserver::SetAccountDataRequest>,
+    ) -> Result<Response<userserver::SetAccountDataResponse>, Status> {
+        self.note("SetAccountData", Call::SetAccountData(request.into_inner()), userserver::SetAccountDataResponse {})
+    }
+
+    async fn put_filter(
+        &self,
+        request: Request<userserver::PutFilterRequest>,
+    ) -> Result<Response<userserver::PutFilterResponse>, Status> {
+        let answer = userserver::PutFilterResponse { filter_id: "f1".to_owned() };
+        self.note("PutFilter", Call::PutFilter(request.into_inner()), answer)
+    }
+
+    async fn use_registration_token(
+        &self,
+        request: Request<userserver::UseRegistrationTokenRequest>,
+    ) -> Result<Response<userserver::UseRegistrationTokenResponse>, Status> {
+        let answer = userserver::UseRegistrationTokenResponse { valid: true };
+        self.note("UseRegistrationToken", Call::UseRegistrationToken(request.into_inner()), answer)
+    }
+}
+
+#[tonic::async_trait]
+impl SyncService for Fakes {
+    type SyncStream = Pin<Box<dyn Stream<Item = Result<SyncChunk, Status>> + Send>>;
+
+    async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<Self::SyncStream>, Status> {
+        self.note("Sync", Call::Sync(request.into_inner()), ())?;
+        let scripted = self.0.lock().unwrap().sync.take();
+        Ok(Response::new(match scripted {
+            Some(receiver) => Box::pin(ReceiverStream::new(receiver)),
+            None => Box::pin(futures::stream::iter([Ok(SyncChunk { data: b"{\"next_batch\":\"s1\"}".to_vec().into() })])),
+        }))
+    }
+}

@@ -1,0 +1,14 @@
+//! The client-api role over HTTP, with the owners of rooms and users played by the tests.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod fakes;
+mod limits;
+mod outage;
+mod room;
+mod rooms;
+mod sessions;
+mod sync;
+mod users;
+mod walk;
+mod world;

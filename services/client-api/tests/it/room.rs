@@ -1,0 +1,102 @@
+//! A room that is written into its log without a roomserver.
+
+use banyan_core::LogId;
+use banyan_proto::rooms::{AliasChanged, CurrentChange, Placed, RoomEntry, RoomHead, StateChange, StateRoot, room_entry::Kind};
+use prost::Message as _;
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+pub(crate) const ROOM: &str = "!room:one.test";
+
+/// A room and what is in it so far.
+pub(crate) struct Room {
+    state: StateRoot,
+    arrival: i64,
+    joined: u64,
+}
+
+impl Room {
+    /// A room whose members are these, with shared history.
+    pub(crate) async fn new(world: &World, members: &[&str]) -> Self {
+        let mut room = Self { state: StateRoot::default(), arrival: 0, joined: 0 };
+        let creator = members[0];
+        room.add(world, "m.room.create", Some(""), creator, json!({"room_version": "11"})).await;
+        for member in members {
+            room.add(world, "m.room.member", Some(member), member, json!({"membership": "join", "displayname": "A name"})).await;
+        }
+        room
+    }
+
+    /// Adds an event and answers its id.
+    pub(crate) async fn add(&mut self, world: &World, kind: &str, state_key: Option<&str>, sender: &str, content: Value) -> String {
+        let event_id = format!("$e{}", self.arrival);
+        let mut pdu =
+            json!({"type": kind, "sender": sender, "room_id": ROOM, "origin_server_ts": self.arrival, "content": content});
+        let (mut current, mut replaced) = (Vec::new(), String::new());
+        if let Some(state_key) = state_key {
+            pdu["state_key"] = state_key.into();
+            let membership = content["membership"].as_str().unwrap_or_default().to_owned();
+            self.joined += u64::from(membership == "join");
+            let same = |delta: &&StateChange| (delta.r#type.as_str(), delta.state_key.as_str()) == (kind, state_key);
+            replaced = self.state.deltas.iter().find(same).map(|delta| delta.event_id.clone()).unwrap_or_default();
+            self.state.deltas.retain(|delta| (delta.r#type.as_str(), delta.state_key.as_str()) != (kind, state_key));
+            let (r#type, state_key) = (kind.to_owned(), state_key.to_owned());
+            self.state.deltas.push(StateChange {
+                r#type: r#type.clone(),
+                state_key: state_key.clone(),
+                event_id: event_id.clone(),
+            });
+            let sender = sender.to_owned();
+            current.push(CurrentChange {
+                r#type,
+                state_key,
+                event_id: event_id.clone(),
+                membership,
+                sender,
+                ..CurrentChange::default()
+            });
+        }
+        let placed = Placed {
+            event_id: event_id.clone(),
+            pdu: pdu.to_string().into_bytes().into(),
+            arrival: self.arrival,
+            replaces_state: replaced,
+            state_after: Some(self.state.clone()),
+            ..Placed::default()
+        };
+        self.arrival += 1;
+        let head = RoomHead {
+            room_version: "11".to_owned(),
+            create_event_id: "$e0".to_owned(),
+            current: Some(self.state.clone()),
+            extremities: vec![event_id.clone()],
+            next_arrival: self.arrival,
+            joined: self.joined,
+            current_buckets: 1,
+            ..RoomHead::default()
+        };
+        let entry = RoomEntry {
+            room_id: ROOM.to_owned(),
+            head: Some(head),
+            current,
+            kind: Some(Kind::Placed(placed)),
+            ..RoomEntry::default()
+        };
+        world.append(LogId::rooms(world.context.shards.shard_of(ROOM)), entry.encode_to_vec()).await;
+        event_id
+    }
+}
+
+/// Binds an alias to the room.
+pub(crate) async fn bind_alias(world: &World, alias: &str, creator: &str) {
+    let change = AliasChanged {
+        alias: alias.to_owned(),
+        room_id_of_alias: ROOM.to_owned(),
+        creator: creator.to_owned(),
+        servers: vec!["one.test".to_owned()],
+        ..AliasChanged::default()
+    };
+    let entry = RoomEntry { kind: Some(Kind::Alias(change)), ..RoomEntry::default() };
+    world.append(LogId::rooms(world.context.shards.shard_of(alias)), entry.encode_to_vec()).await;
+}
