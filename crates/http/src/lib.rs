@@ -6,7 +6,7 @@
 //! - [`body`], [`params`]: bodies, paths and query strings, with the specification's errors
 //! - [`credentials`], [`host`], [`client_addr`]: who asks, which tenant, from where
 //! - [`edge`]: request ids, spans, metrics, CORS, panics, unknown paths; [`timeout`]
-//! - [`mod@rate_limit`]: `M_LIMIT_EXCEEDED`
+//! - `M_LIMIT_EXCEEDED`: [`rate_limit`]
 //! - [`listener`], [`tls`]: sockets, HTTP/1.1 and HTTP/2, draining, certificates
 
 pub mod body;

@@ -1,15 +1,6 @@
 //! Requests per second, per caller. Memory is bounded: the callers that were seen least recently are forgotten, and start anew.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, num::NonZeroU32, sync::Arc, time::Duration};
 
 use banyan_core::{Clock, ServiceError};
 use governor::{
@@ -18,6 +9,7 @@ use governor::{
     state::{InMemoryState, NotKeyed},
 };
 use moka::sync::Cache;
+use opentelemetry::metrics::Counter;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -70,7 +62,7 @@ pub struct RateLimiter<K> {
     quotas: BTreeMap<K, Quota>,
     buckets: Cache<(K, String), Arc<Bucket>>,
     clock: GovernorClock,
-    refused: Arc<AtomicU64>,
+    refused: Counter<u64>,
 }
 
 impl<K> fmt::Debug for RateLimiter<K> {
@@ -84,8 +76,17 @@ impl<K: Ord + std::hash::Hash + Copy + Send + Sync + 'static> RateLimiter<K> {
     #[must_use]
     pub fn new(rates: impl IntoIterator<Item = (K, Rate)>, max_callers: u64, clock: Arc<dyn Clock>) -> Self {
         let quotas = rates.into_iter().filter_map(|(kind, rate)| Some((kind, rate.quota()?))).collect();
-        let buckets = Cache::builder().max_capacity(max_callers).time_to_idle(Duration::from_secs(3600)).build();
-        Self { quotas, buckets, clock: GovernorClock(clock), refused: Arc::default() }
+        let buckets: Cache<(K, String), Arc<Bucket>> =
+            Cache::builder().max_capacity(max_callers).time_to_idle(Duration::from_secs(3600)).build();
+        let meter = opentelemetry::global::meter("banyan");
+        let refused = meter.u64_counter("http.rate_limited").with_description("Requests that were refused as too many").build();
+        let observed = buckets.clone();
+        meter
+            .u64_observable_gauge("http.rate_limited_callers")
+            .with_description("Callers and kinds of requests whose rate is remembered")
+            .with_callback(move |observer| observer.observe(observed.entry_count(), &[]))
+            .build();
+        Self { quotas, buckets, clock: GovernorClock(clock), refused }
     }
 
     /// Takes one request of `caller` into account.
@@ -97,16 +98,10 @@ impl<K: Ord + std::hash::Hash + Copy + Send + Sync + 'static> RateLimiter<K> {
         let make = || Arc::new(Bucket::direct_with_clock(*quota, self.clock.clone()));
         let bucket = self.buckets.get_with((kind, caller.to_owned()), make);
         bucket.check().map_err(|not_until| {
-            self.refused.fetch_add(1, Ordering::Relaxed);
+            self.refused.add(1, &[]);
             let wait = not_until.wait_time_from(governor::clock::Clock::now(&self.clock));
             ServiceError::limit_exceeded("Too many requests", wait.max(Duration::from_millis(1)))
         })
-    }
-
-    /// How many requests were refused since the start.
-    #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
     }
 }
 
@@ -130,7 +125,6 @@ mod tests {
         clock.advance(Duration::from_millis(500));
         limiter.check(1, "@a:x").unwrap();
         assert!(limiter.check(1, "@a:x").is_err());
-        assert_eq!(limiter.refused(), 2);
     }
 
     #[test]

@@ -177,6 +177,8 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
 
 /// What the specification does not have and this server answers.
 pub(super) const EXTENSIONS: &[Endpoint] = &[
+    // Of the server-server API; whoever serves the name's HTTPS port mostly passes it all to this role.
+    get("/.well-known/matrix/server", "getWellKnownServer").public().by("well_known.rs"),
     get("/_synapse/admin/v1/register", "getSharedSecretNonce").public().by("synapse_register.rs"),
     post("/_synapse/admin/v1/register", "registerBySharedSecret").public().by("synapse_register.rs"),
 ];

@@ -48,6 +48,7 @@ pub(crate) struct RoomWish {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::enum_variant_names, reason = "the specification's names")]
 enum Preset {
     PrivateChat,
     PublicChat,

@@ -57,7 +57,7 @@ impl EventFilter {
     pub(crate) fn wants(&self, pdu: &[u8]) -> bool {
         let Ok(event) = serde_json::from_slice::<Event>(pdu) else { return false };
         let type_in = |list: &[String]| list.iter().any(|pattern| glob(pattern, &event.kind));
-        let sender_in = |list: &[String]| list.iter().any(|sender| *sender == event.sender);
+        let sender_in = |list: &[String]| list.contains(&event.sender);
         let has_url = event.content.get("url").is_some_and(Value::is_string);
         !type_in(&self.not_types)
             && self.types.as_deref().is_none_or(type_in)

@@ -80,6 +80,7 @@ fn handler(endpoint: &Endpoint) -> Option<MethodRouter<App>> {
 fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
     Some(match operation {
         "getWellknown" => get(well_known::client),
+        "getWellKnownServer" => get(well_known::server),
         "getWellknownSupport" => get(well_known::support),
         "getVersions" => get(versions::get),
         "getCapabilities" => get(capabilities::get),

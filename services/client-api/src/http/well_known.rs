@@ -1,4 +1,4 @@
-//! `/.well-known/matrix/client` and `/.well-known/matrix/support`.
+//! `/.well-known/matrix/client`, `/.well-known/matrix/support` and `/.well-known/matrix/server`.
 
 use axum::Json;
 use banyan_http::MatrixError;
@@ -23,4 +23,10 @@ pub(crate) async fn support(Anyone(visitor): Anyone) -> Reply {
         body.remove("contacts");
     }
     Ok(Json::<Value>(body))
+}
+
+/// Where other servers find this one; 404 where it is not configured.
+pub(crate) async fn server(Anyone(visitor): Anyone) -> Reply {
+    let server = visitor.tenant.config().federation_server.as_deref().ok_or_else(|| MatrixError::not_found("Not configured"))?;
+    Ok(Json(json!({ "m.server": server })))
 }

@@ -97,9 +97,9 @@ async fn an_unknown_host_is_404() {
 async fn what_is_not_served_is_unrecognized() {
     for endpoint in endpoints::of(Api::Federation) {
         let path = endpoint.path.replace(['{', '}'], "x");
-        if endpoint.served_by.is_some() {
+        if let Some(file) = endpoint.served_by {
             assert!(handler(endpoint).is_some(), "{path}");
-            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http").join(endpoint.served_by.unwrap());
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http").join(file);
             assert!(file.is_file(), "{}", file.display());
             let (status, body) = call(Method::DELETE, "one.example", &path).await;
             assert_eq!((status, &body["errcode"]), (StatusCode::METHOD_NOT_ALLOWED, &Value::from("M_UNRECOGNIZED")), "{path}");
