@@ -84,8 +84,13 @@ impl App {
         if flows.is_empty() {
             return Err(ServiceError::forbidden("Registration is disabled"));
         }
+        let auth = registration.auth.clone().unwrap_or_default();
         if let Some(username) = &registration.username {
-            self.check_username(visitor, username).await?;
+            user_id::for_registration(username, visitor.server_name())?;
+            // With a session the owner judges: the account may be there because an earlier try of the same session made it.
+            if auth.session.is_none() {
+                self.check_username(visitor, username).await?;
+            }
         }
         let operation = Operation {
             tenant: visitor.server_name(),
@@ -94,7 +99,6 @@ impl App {
             parameters,
             flows: &flows,
         };
-        let auth = registration.auth.clone().unwrap_or_default();
         let mut session = self.uia.open(&operation, auth.session.as_deref()).await?;
         let error = self.take_stage(visitor, &mut session, &auth).await?;
         if error.is_some() || !session.is_complete() {

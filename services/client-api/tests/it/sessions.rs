@@ -106,8 +106,10 @@ async fn registration_in_steps_is_bound_to_its_parameters() {
 #[tokio::test]
 async fn a_failed_registration_can_be_repeated_under_the_same_request_id() {
     let world = World::new().await;
-    let (_, challenge) = world.post_as(None, REGISTER, json!({"password": "p"})).await;
-    let body = json!({"password": "p", "auth": {"type": "m.login.dummy", "session": challenge["session"]}});
+    let (_, challenge) = world.post_as(None, REGISTER, json!({"username": "carol", "password": "p"})).await;
+    // The first try has made the account, and its answer was lost.
+    world.user_entry("@carol:one.test", Kind::Account(banyan_proto::users::Account::default())).await;
+    let body = json!({"username": "carol", "password": "p", "auth": {"type": "m.login.dummy", "session": challenge["session"]}});
     world.fakes.fail("Register", ServiceError::forbidden("not now"));
     assert_error(&world.post_as(None, REGISTER, body.clone()).await, 403, "M_FORBIDDEN");
     assert_error(&world.post_as(None, REGISTER, body).await, 403, "M_FORBIDDEN");
