@@ -88,8 +88,8 @@ impl Node {
         let roles = if roles.is_empty() { String::new() } else { format!("roles = {roles:?}\n") };
         let (client, federation, admin) = (node.client, node.federation, node.admin);
         let own = format!(
-            "[node]\nlisten = \"127.0.0.1:{}\"\nadmin_listen = \"127.0.0.1:{admin}\"\n{roles}\n[http.client]\naddress = \"127.0.0.1:{client}\"\n\n\
-             [http.federation]\naddress = \"127.0.0.1:{federation}\"\n\n",
+            "[node]\nlisten = \"127.0.0.1:{}\"\nadmin_listen = \"127.0.0.1:{admin}\"\n{roles}\n[http.client]\nlisten = \"127.0.0.1:{client}\"\n\n\
+             [http.federation]\nlisten = \"127.0.0.1:{federation}\"\n\n",
             free_port()
         );
         fs::write(node.config_file(), own + &common.0).expect("the configuration file");

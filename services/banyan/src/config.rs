@@ -1,7 +1,5 @@
 //! The whole configuration: one section per crate or role, each defined where it is used.
 
-mod http;
-
 use std::path::Path;
 
 use banyan_bus::{BusConfig, BusKind};
@@ -11,7 +9,7 @@ use banyan_roomserver::RoomserverConfig;
 use banyan_runtime::{
     Role,
     config::{
-        ConfigErrors, Environment, NodeConfig, OwnershipConfig, RuntimeConfig, ShutdownConfig, TelemetryConfig, load,
+        ConfigErrors, Environment, HttpConfig, NodeConfig, OwnershipConfig, RuntimeConfig, ShutdownConfig, TelemetryConfig, load,
     },
 };
 use banyan_store::StoreConfig;
@@ -20,8 +18,6 @@ use banyan_tenants::{TenantConfig, Tenants};
 use banyan_userserver::UserserverConfig;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-pub(crate) use self::http::HttpConfig;
 
 /// Configuration of Banyan. Every option can also be set by an environment variable: BANYAN_NODE__LISTEN sets node.listen. Secrets are
 /// read from files that options name.
@@ -66,6 +62,7 @@ impl Config {
 
     fn check(&self) -> Result<(), ConfigErrors> {
         let mut errors = ConfigErrors::default();
+        self.http.check("http", &mut errors);
         self.telemetry.check("telemetry", &mut errors);
         if let Err(problem) = self.userserver.passwords.check() {
             errors.add("userserver.passwords", problem);

@@ -33,12 +33,11 @@ fn text(addresses: PublicAddresses, config: &Config) -> String {
     let names: Vec<&str> = config.tenants.iter().map(|tenant| tenant.server_name.as_str()).collect();
     let mut text = format!("Banyan {} is ready for {}.\n", env!("CARGO_PKG_VERSION"), names.join(", "));
     if let Some(federation) = addresses.federation {
-        let scheme = if config.http.federation.tls.is_empty() { "http" } else { "https" };
+        let scheme = if config.http.federation.tls_certificate_file.is_none() { "http" } else { "https" };
         text.push_str(&format!("  server-server API: {scheme}://{federation}\n"));
     }
     if let Some(client) = addresses.client {
-        let scheme = if config.http.client.tls.is_empty() { "http" } else { "https" };
-        let base = format!("{scheme}://{client}");
+        let base = format!("http://{client}");
         text.push_str(&format!("  client-server API: {base}  (point any Matrix client at this address)\n"));
         text.push_str(&first_account(&base, &config.tenants));
     }
