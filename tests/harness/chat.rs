@@ -63,7 +63,8 @@ fn judge(report: &Report, messages: usize) {
     assert!(report.joined.values().all(|joined| *joined == 2), "both should see two joined: {:?}", report.joined);
     for (receiver, received) in &report.received {
         for sender in &people {
-            let texts: Vec<&str> = received.iter().filter(|(_, from, _)| from == *sender).map(|(_, _, text)| text.as_str()).collect();
+            let texts: Vec<&str> =
+                received.iter().filter(|(_, from, _)| from == *sender).map(|(_, _, text)| text.as_str()).collect();
             let expected: Vec<String> = (0..messages).map(|n| format!("{sender} {n}")).collect();
             assert_eq!(texts, expected, "what {receiver} received from {sender}");
         }

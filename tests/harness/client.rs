@@ -91,7 +91,13 @@ impl Homeserver {
     /// # Errors
     ///
     /// No answer, or one with an error status.
-    pub async fn request(&self, method: Method, path: &str, token: Option<&str>, body: Option<&Value>) -> Result<Value, ClientError> {
+    pub async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        token: Option<&str>,
+        body: Option<&Value>,
+    ) -> Result<Value, ClientError> {
         let mut request = self.http.request(method.clone(), format!("{}{path}", self.base));
         if let Some(host) = &self.host {
             request = request.header("Host", host.as_ref());
@@ -118,7 +124,8 @@ impl Homeserver {
     ///
     /// As [`Homeserver::request`].
     pub async fn register(&self, localpart: &str) -> Result<Session, ClientError> {
-        let body = json!({ "username": localpart, "password": format!("password of {localpart}"), "auth": { "type": "m.login.dummy" } });
+        let body =
+            json!({ "username": localpart, "password": format!("password of {localpart}"), "auth": { "type": "m.login.dummy" } });
         let answer = self.request(Method::POST, "/_matrix/client/v3/register", None, Some(&body)).await?;
         Ok(Session::from_login(self.clone(), &answer))
     }

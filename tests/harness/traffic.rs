@@ -196,7 +196,7 @@ async fn read_all(mut devices: Devices, room: String, mut since: String, receive
         let answer = devices.persist(request).await;
         let timeline = &answer["rooms"]["join"][&room]["timeline"];
         let mut new = messages(timeline["events"].as_array());
-        if timeline["limited"] == Value::from(true) {
+        if timeline["limited"] == true {
             // What the server left out lies between the last message seen and prev_batch.
             let from = timeline["prev_batch"].as_str().unwrap_or_default().to_owned();
             let seen = received.lock().await.last().map(|(id, _)| id.clone());
@@ -219,7 +219,12 @@ async fn history(session: &Session, room: &str) -> Vec<(String, usize)> {
 }
 
 /// Messages before `from` (the end without one) and after event `until` (the beginning without one), oldest first.
-async fn backwards(session: &Session, room: &str, from: Option<&str>, until: Option<&str>) -> Result<Vec<(String, usize)>, ClientError> {
+async fn backwards(
+    session: &Session,
+    room: &str,
+    from: Option<&str>,
+    until: Option<&str>,
+) -> Result<Vec<(String, usize)>, ClientError> {
     let mut found: Vec<(String, usize)> = Vec::new();
     let mut from = from.map(str::to_owned);
     loop {

@@ -56,7 +56,8 @@ fn only_the_composition_root_imports_services() {
 #[test]
 fn only_the_store_knows_databases_and_only_the_bus_knows_nats() {
     for (library, home) in [("scylla", "crates/store"), ("fjall", "crates/store"), ("async-nats", "crates/bus")] {
-        let users: Vec<_> = dependencies().into_iter().filter(|(_, used)| used.contains(library)).map(|(folder, _)| folder).collect();
+        let users: Vec<_> =
+            dependencies().into_iter().filter(|(_, used)| used.contains(library)).map(|(folder, _)| folder).collect();
         assert_eq!(users, [home], "{library} belongs in {home}");
     }
 }
@@ -85,7 +86,9 @@ fn calls_in_source() -> BTreeSet<(Role, Role)> {
             let text = fs::read_to_string(&file).expect("source");
             for callee in Role::ALL {
                 let package = callee.as_str().replace('-', "_");
-                if text.contains(&format!("{package}::")) && text.contains(&format!("{}_service_client", package.trim_end_matches("server"))) {
+                if text.contains(&format!("{package}::"))
+                    && text.contains(&format!("{}_service_client", package.trim_end_matches("server")))
+                {
                     calls.insert((caller, callee));
                 }
             }
@@ -96,7 +99,8 @@ fn calls_in_source() -> BTreeSet<(Role, Role)> {
 
 #[test]
 fn services_call_only_along_the_call_graph() {
-    let allowed: BTreeSet<(Role, Role)> = Role::ALL.into_iter().flat_map(|from| from.calls().iter().map(move |to| (from, *to))).collect();
+    let allowed: BTreeSet<(Role, Role)> =
+        Role::ALL.into_iter().flat_map(|from| from.calls().iter().map(move |to| (from, *to))).collect();
     let found = calls_in_source();
     assert!(!found.is_empty(), "no calls were found: the test does not see the clients any more");
     let forbidden: Vec<_> = found.difference(&allowed).collect();

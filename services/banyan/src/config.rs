@@ -94,10 +94,14 @@ impl Config {
         }
         let missing = missing.join(", ");
         if !self.store.is_shared() {
-            errors.add("store.kind", format!("only one process can have this store, and it does not run {missing}: use kind = \"cql\""));
+            errors.add(
+                "store.kind",
+                format!("only one process can have this store, and it does not run {missing}: use kind = \"cql\""),
+            );
         }
         if self.bus.kind == BusKind::Local {
-            errors.add("bus.kind", format!("the local bus ends at this process, which does not run {missing}: use kind = \"nats\""));
+            errors
+                .add("bus.kind", format!("the local bus ends at this process, which does not run {missing}: use kind = \"nats\""));
         }
     }
 

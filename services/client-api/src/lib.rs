@@ -1,10 +1,12 @@
 //! The client-api role: the client-server API over HTTP. It owns nothing: it learns who asks, limits, checks, reads the tables, and gives
 //! commands to the owners of rooms and users over gRPC.
 //!
-//! `http` mirrors the tree of URLs and only unpacks, calls and answers; `app` has the use cases, one file each. Which endpoints there are,
-//! who may call them and which file serves them says the table in [`banyan_http::endpoints`]; the router is built from it.
+//! `http` mirrors the tree of URLs and only unpacks, calls and answers; `app` has the use cases, one file each; `calls` reaches the
+//! owners. Which endpoints there are, who may call them and which file serves them says the table in [`banyan_http::endpoints`]; the
+//! router is built from it.
 
 mod app;
+mod calls;
 mod config;
 mod http;
 

@@ -11,7 +11,13 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Every table of Banyan. A process of one role has them all too: the schema belongs to the installation.
 pub(super) fn tables() -> &'static [&'static Table] {
-    let all = [banyan_runtime::TABLES, banyan_log::tables::ALL, banyan_tenants::TABLES, banyan_users::TABLES, banyan_rooms::tables::TABLES];
+    let all = [
+        banyan_runtime::TABLES,
+        banyan_log::tables::ALL,
+        banyan_tenants::TABLES,
+        banyan_users::TABLES,
+        banyan_rooms::tables::TABLES,
+    ];
     Vec::leak(all.concat())
 }
 

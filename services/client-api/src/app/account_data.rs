@@ -45,7 +45,7 @@ impl App {
         }
         let room_id = room_id.map(ToString::to_string).unwrap_or_default();
         let request = SetAccountDataRequest { caller: Some(requester.to_users()), room_id, r#type: kind.to_owned(), content };
-        let call = |mut client: super::commands::UserClient, request| async move { client.set_account_data(request).await };
+        let call = |mut client: crate::calls::UserClient, request| async move { client.set_account_data(request).await };
         self.commands.user(user_id.as_str(), request, call).await.map(|_| ())
     }
 }

@@ -9,7 +9,8 @@ use banyan_rooms::reader::At;
 use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId};
 use serde_json::Value;
 
-use super::{App, Requester, commands::RoomClient};
+use super::{App, Requester};
+use crate::calls::RoomClient;
 
 /// What an alias means.
 #[derive(Debug)]

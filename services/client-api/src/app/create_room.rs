@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 
-use super::{App, Requester, commands::RoomClient};
+use super::{App, Requester};
+use crate::calls::RoomClient;
 
 /// Invitations in one request at most.
 const MAX_INVITES: usize = 100;

@@ -15,7 +15,7 @@ impl App {
     pub(crate) async fn put_filter(&self, requester: &Requester, user_id: &UserId, filter: Bytes) -> Result<String, ServiceError> {
         requester.must_be(user_id)?;
         let request = PutFilterRequest { caller: Some(requester.to_users()), filter };
-        let call = |mut client: super::commands::UserClient, request| async move { client.put_filter(request).await };
+        let call = |mut client: crate::calls::UserClient, request| async move { client.put_filter(request).await };
         Ok(self.commands.user(user_id.as_str(), request, call).await?.filter_id)
     }
 

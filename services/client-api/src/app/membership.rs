@@ -8,7 +8,8 @@ use ruma::{OwnedRoomId, RoomId, UserId};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{App, Requester, auth::guest_access_forbidden, commands::RoomClient};
+use super::{App, Requester, auth::guest_access_forbidden};
+use crate::calls::RoomClient;
 
 /// A body with a reason or nothing.
 #[derive(Debug, Default, Deserialize)]

@@ -5,7 +5,6 @@ pub(crate) mod aliases;
 pub(crate) mod auth;
 pub(crate) mod caller;
 pub(crate) mod capabilities;
-pub(crate) mod commands;
 pub(crate) mod create_room;
 pub(crate) mod event_filter;
 pub(crate) mod events;
@@ -35,8 +34,11 @@ use banyan_users::{SharedSecretRegistration, UiaSessions, UserReader};
 use ruma::{OwnedRoomId, RoomId};
 
 pub(crate) use self::caller::Requester;
-use self::{commands::Commands, limits::Limits, token_cache::TokenCache};
-use crate::config::ClientApiConfig;
+use self::{limits::Limits, token_cache::TokenCache};
+use crate::{
+    calls::{Commands, Syncs},
+    config::ClientApiConfig,
+};
 
 /// What the use cases work with. Cheap to clone.
 #[derive(Clone)]
@@ -53,6 +55,7 @@ pub(crate) struct Parts {
     pub(crate) uia: UiaSessions,
     pub(crate) shared_secret: SharedSecretRegistration,
     pub(crate) commands: Commands,
+    pub(crate) syncs: Syncs,
     pub(crate) tokens: TokenCache,
     pub(crate) limits: Limits,
     pub(crate) shutdown: Shutdown,
@@ -83,6 +86,7 @@ impl App {
             uia: UiaSessions::new(store.clone(), clock.clone(), entropy.clone(), UiaSessions::LIFETIME),
             shared_secret: SharedSecretRegistration::new(store.clone(), clock.clone(), entropy.clone()),
             commands: Commands::new(router.clone(), *shards),
+            syncs: Syncs::new(router.clone()),
             tokens: TokenCache::new(*shards, config.token_cache),
             limits: Limits::new(&tenants, config.rate_limited_callers, clock),
             shutdown: shutdown.clone(),

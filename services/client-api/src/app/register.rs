@@ -224,7 +224,7 @@ impl App {
             step: step.into(),
         };
         let name = registration_token_name(visitor.server_name(), token);
-        let call = |mut client: super::commands::UserClient, request| async move { client.use_registration_token(request).await };
+        let call = |mut client: crate::calls::UserClient, request| async move { client.use_registration_token(request).await };
         Ok(self.commands.user(&name, request, call).await?.valid)
     }
 

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use ruma::{EventId, RoomId};
 use serde_json::Value;
 
-use super::{App, Requester, auth::guest_access_forbidden, commands::RoomClient};
+use super::{App, Requester, auth::guest_access_forbidden};
+use crate::calls::RoomClient;
 
 impl App {
     /// Sends a message event and answers its id; the same for a repetition of the transaction.

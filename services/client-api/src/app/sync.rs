@@ -1,14 +1,9 @@
 //! Waiting for what is new.
 
 use banyan_core::ServiceError;
-use banyan_proto::{
-    status::from_status,
-    sync::{SyncChunk, SyncRequest, sync_service_client::SyncServiceClient},
-};
-use banyan_runtime::{MAX_MESSAGE_BYTES, Role};
+use banyan_proto::sync::SyncRequest;
 use bytes::Bytes;
-use futures::{Stream, StreamExt as _, stream};
-use tonic::{Response, Streaming};
+use futures::Stream;
 
 use super::{App, Requester};
 
@@ -47,21 +42,7 @@ impl App {
             token_hash: requester.token.as_bytes().to_vec().into(),
             guest: requester.guest,
         };
-        let key = request.user_id.clone();
-        // The first piece is part of the call: until it is there another replica can take over.
-        let call = |transport| {
-            let request = request.clone();
-            async move {
-                let mut client = SyncServiceClient::new(transport).max_decoding_message_size(MAX_MESSAGE_BYTES);
-                let mut chunks = client.sync(request).await?.into_inner();
-                let first = chunks.message().await?;
-                Ok(Response::new((first, chunks)))
-            }
-        };
-        let (first, rest): (Option<SyncChunk>, Streaming<SyncChunk>) =
-            self.commands.router.call_replica(Role::Sync, &key, call).await?;
-        let rest = rest.map(|chunk| chunk.map(|chunk| chunk.data).map_err(|status| from_status(&status)));
-        Ok(stream::iter(first.map(|chunk| Ok(chunk.data))).chain(rest))
+        self.syncs.sync(request).await
     }
 
     /// The filter's JSON; empty for none.

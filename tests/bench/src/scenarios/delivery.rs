@@ -46,7 +46,12 @@ pub(crate) async fn run(server: &Server, background: f64, messages: usize, label
 }
 
 /// Syncs for ever and tells when each message arrived.
-async fn follow(mut connection: Connection, mut since: String, room: String, seen: mpsc::Sender<Instant>) -> Result<(), RequestError> {
+async fn follow(
+    mut connection: Connection,
+    mut since: String,
+    room: String,
+    seen: mpsc::Sender<Instant>,
+) -> Result<(), RequestError> {
     loop {
         let answer = sync(&mut connection, &since, 30_000).await?;
         let at = now();

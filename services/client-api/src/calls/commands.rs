@@ -19,7 +19,7 @@ pub(crate) type UserClient = UserServiceClient<Transport>;
 /// Finds the owner of a room or user and calls it.
 #[derive(Clone, Debug)]
 pub(crate) struct Commands {
-    pub(crate) router: Arc<ShardRouter>,
+    router: Arc<ShardRouter>,
     shards: ShardCount,
 }
 

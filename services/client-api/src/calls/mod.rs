@@ -1,0 +1,9 @@
+//! Calls to other roles over gRPC: what use cases want done, as plain values in and out.
+
+mod commands;
+mod syncs;
+
+pub(crate) use self::{
+    commands::{Commands, RoomClient, UserClient},
+    syncs::Syncs,
+};

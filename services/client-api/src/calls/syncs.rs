@@ -1,0 +1,49 @@
+//! Calls to the sync role.
+
+use std::sync::Arc;
+
+use banyan_core::ServiceError;
+use banyan_proto::{
+    status::from_status,
+    sync::{SyncChunk, SyncRequest, sync_service_client::SyncServiceClient},
+};
+use banyan_runtime::{MAX_MESSAGE_BYTES, Role, ShardRouter};
+use bytes::Bytes;
+use futures::{Stream, StreamExt as _, stream};
+use tonic::{Response, Streaming};
+
+/// Asks the sync worker that a user's requests go to, or another while that one is away.
+#[derive(Clone, Debug)]
+pub(crate) struct Syncs {
+    router: Arc<ShardRouter>,
+}
+
+impl Syncs {
+    pub(crate) const fn new(router: Arc<ShardRouter>) -> Self {
+        Self { router }
+    }
+
+    /// The answer's JSON, piece by piece as it is made.
+    ///
+    /// # Errors
+    /// What the sync role answers before its first piece.
+    pub(crate) async fn sync(
+        &self,
+        request: SyncRequest,
+    ) -> Result<impl Stream<Item = Result<Bytes, ServiceError>> + Send + use<>, ServiceError> {
+        let key = request.user_id.clone();
+        // The first piece is part of the call: until it is there another replica can take over.
+        let call = |transport| {
+            let request = request.clone();
+            async move {
+                let mut client = SyncServiceClient::new(transport).max_decoding_message_size(MAX_MESSAGE_BYTES);
+                let mut chunks = client.sync(request).await?.into_inner();
+                let first = chunks.message().await?;
+                Ok(Response::new((first, chunks)))
+            }
+        };
+        let (first, rest): (Option<SyncChunk>, Streaming<SyncChunk>) = self.router.call_replica(Role::Sync, &key, call).await?;
+        let rest = rest.map(|chunk| chunk.map(|chunk| chunk.data).map_err(|status| from_status(&status)));
+        Ok(stream::iter(first.map(|chunk| Ok(chunk.data))).chain(rest))
+    }
+}
