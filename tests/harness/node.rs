@@ -30,8 +30,9 @@ impl Common {
     #[must_use]
     pub fn clustered(contact_point: &str, keyspace: &str, nats: &str) -> Self {
         Self(format!(
-            "[store]\nkind = \"cql\"\ncontact_points = [\"{contact_point}\"]\nkeyspace = \"{keyspace}\"\n\n[bus]\nkind = \"nats\"\n\n\
-             [bus.nats]\nservers = [\"{nats}\"]\n"
+            "[store]\nkind = \"cql\"\ncontact_points = [\"{contact_point}\"]\nkeyspace = \"{keyspace}\"\n\
+             replication = {{ class = \"SimpleStrategy\", replication_factor = \"1\" }}\n\n\
+             [bus]\nkind = \"nats\"\n\n[bus.nats]\nservers = [\"{nats}\"]\n"
         ))
     }
 

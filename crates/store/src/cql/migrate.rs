@@ -30,6 +30,7 @@ pub(super) async fn create_keyspace(session: &Session, config: &CqlConfig, datab
     if !session.inspect(found, (session.keyspace(),)).await?.is_empty() {
         return Ok(());
     }
+    enough_nodes(config, session.driver().get_cluster_state().get_nodes_info().len())?;
     let quoted = |text: &str| format!("'{}'", text.replace('\'', "''"));
     let replication: Vec<_> = config.replication.iter().map(|(key, value)| format!("{}: {}", quoted(key), quoted(value))).collect();
     let tablets = if database == Database::Scylla { " AND tablets = {'enabled': false}" } else { "" };
@@ -45,6 +46,19 @@ pub(super) async fn create_keyspace(session: &Session, config: &CqlConfig, datab
         )),
         other => other,
     })
+}
+
+/// The database makes a keyspace for more replicas than it has nodes, and then answers no quorum request.
+fn enough_nodes(config: &CqlConfig, nodes: usize) -> Result<(), StoreError> {
+    let factor = config.replication.get("replication_factor").and_then(|factor| factor.parse::<usize>().ok());
+    match factor {
+        Some(factor) if factor > nodes => Err(StoreError::Setup(format!(
+            "the keyspace {} is to be kept on {factor} nodes and the database has {nodes}. Start the others first, or set \
+             store.replication to {{ class = \"NetworkTopologyStrategy\", replication_factor = \"{nodes}\" }}",
+            config.keyspace
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Makes or checks all tables.
@@ -233,7 +247,7 @@ impl<'a> Lock<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::table_id;
+    use super::{CqlConfig, enough_nodes, table_id};
 
     #[test]
     fn ids_are_uuids_and_differ_by_keyspace() {
@@ -241,5 +255,13 @@ mod tests {
         assert_eq!(id.split('-').map(str::len).collect::<Vec<_>>(), [8, 4, 4, 4, 12]);
         assert_eq!(id, table_id("banyan"));
         assert_ne!(id, table_id("banyan2"));
+    }
+
+    #[test]
+    fn more_replicas_than_nodes_are_refused_with_the_remedy() {
+        let config = CqlConfig::new(vec!["db:9042".to_owned()]);
+        assert!(enough_nodes(&config, 3).is_ok());
+        let refused = enough_nodes(&config, 2).unwrap_err().to_string();
+        assert!(refused.contains("kept on 3 nodes") && refused.contains("the database has 2"), "{refused}");
     }
 }

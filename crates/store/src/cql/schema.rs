@@ -70,10 +70,10 @@ impl Definition {
 
     /// `CREATE TABLE`; the keyspace goes where the `@` is.
     pub(super) fn create(&self) -> String {
-        let columns: Vec<_> = self.columns.iter().map(|column| format!("{} {}", column.name, column.cql_type)).collect();
+        let columns: Vec<_> = self.columns.iter().map(|column| format!("\"{}\" {}", column.name, column.cql_type)).collect();
         let named = |kind: &str| {
             let names: Vec<_> =
-                self.columns.iter().filter(|column| column.kind == kind).map(|column| column.name.as_str()).collect();
+                self.columns.iter().filter(|column| column.kind == kind).map(|column| format!("\"{}\"", column.name)).collect();
             names.join(", ")
         };
         let clustering = named("clustering");
@@ -129,10 +129,10 @@ mod tests {
         };
         assert_eq!(
             Definition::of(&TABLE).create(),
-            "CREATE TABLE IF NOT EXISTS @timeline (room text, bucket bigint, place bigint, value blob, \
-             PRIMARY KEY ((room, bucket), place)) WITH compaction = {'class': 'LeveledCompactionStrategy'}"
+            "CREATE TABLE IF NOT EXISTS @timeline (\"room\" text, \"bucket\" bigint, \"place\" bigint, \"value\" blob, \
+             PRIMARY KEY ((\"room\", \"bucket\"), \"place\")) WITH compaction = {'class': 'LeveledCompactionStrategy'}"
         );
-        assert!(Definition::shard_owner().create().contains("PRIMARY KEY ((shard))"));
+        assert!(Definition::shard_owner().create().contains("PRIMARY KEY ((\"shard\"))"));
     }
 
     #[test]

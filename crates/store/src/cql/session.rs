@@ -80,6 +80,7 @@ impl Session {
             .keepalive_timeout(Duration::from_secs(5))
             .keyspaces_to_fetch([&config.keyspace])
             .metadata_request_clientside_timeout(REQUEST_TIMEOUT)
+            .metadata_request_serverside_timeout(REQUEST_TIMEOUT)
             .schema_agreement_interval(Duration::from_millis(50))
             .schema_agreement_timeout(Duration::from_secs(30));
         if let Some(user) = &config.user {

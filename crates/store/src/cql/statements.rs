@@ -1,15 +1,16 @@
-//! The text of the statements on a table. Every one binds the whole partition key.
+//! The text of the statements on a table. Every one binds the whole partition key. Names of key columns are quoted: what is a plain word
+//! to a table's author (`token`) may be a reserved one of CQL.
 
 use std::ops::Bound as OpsBound;
 
 use crate::{Bound, Column, Range, Table};
 
 fn equal<'a>(columns: impl Iterator<Item = &'a Column>) -> String {
-    columns.map(|column| format!("{} = ?", column.name)).collect::<Vec<_>>().join(" AND ")
+    columns.map(|column| format!("\"{}\" = ?", column.name)).collect::<Vec<_>>().join(" AND ")
 }
 
 fn names<'a>(columns: impl Iterator<Item = &'a Column>) -> String {
-    columns.map(|column| column.name).collect::<Vec<_>>().join(", ")
+    columns.map(|column| format!("\"{}\"", column.name)).collect::<Vec<_>>().join(", ")
 }
 
 fn marks(count: usize) -> String {
@@ -55,7 +56,7 @@ pub(super) fn scan(table: &Table, range: &Range) -> String {
     push(&range.from, ">=", ">");
     push(&range.to, "<=", "<");
     let order = if range.reverse && !table.clustering.is_empty() {
-        let descending: Vec<_> = table.clustering.iter().map(|column| format!("{} DESC", column.name)).collect();
+        let descending: Vec<_> = table.clustering.iter().map(|column| format!("\"{}\" DESC", column.name)).collect();
         format!(" ORDER BY {}", descending.join(", "))
     } else {
         String::new()

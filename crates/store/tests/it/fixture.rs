@@ -23,7 +23,8 @@ const fn table(name: &'static str, partition: &'static [Column], clustering: &'s
 pub(crate) static ROWS: Table = table("test_rows", &[Column::text("p")], &[Column::text("a"), Column::int("b")], Mode::Derived);
 pub(crate) static SINGLE: Table = table("test_single", &[Column::text("p"), Column::int("q")], &[], Mode::Derived);
 pub(crate) static BLOBS: Table = table("test_blobs", &[Column::blob("p")], &[Column::blob("c")], Mode::Derived);
-pub(crate) static CACHE: Table = table("test_cache", &[Column::text("p")], &[Column::text("k")], Mode::Cache);
+/// Its columns are reserved words of CQL.
+pub(crate) static CACHE: Table = table("test_cache", &[Column::text("token")], &[Column::text("order")], Mode::Cache);
 pub(crate) static PROMISES: Table = table("test_promises", &[Column::text("p")], &[Column::text("k")], Mode::Conditional);
 pub(crate) static TABLES: &[&Table] = &[&ROWS, &SINGLE, &BLOBS, &CACHE, &PROMISES];
 

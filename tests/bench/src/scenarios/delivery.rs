@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{sync::mpsc, time::Instant as Deadline};
 
 use super::sends::now;
@@ -56,7 +56,7 @@ async fn follow(
         let answer = sync(&mut connection, &since, 30_000).await?;
         let at = now();
         let events = answer["rooms"]["join"][&room]["timeline"]["events"].as_array().cloned().unwrap_or_default();
-        for _ in events.iter().filter(|event| event["type"] == Value::from("m.room.message")) {
+        for _ in events.iter().filter(|event| event["type"] == "m.room.message") {
             if seen.send(at).await.is_err() {
                 return Ok(());
             }
