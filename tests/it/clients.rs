@@ -16,7 +16,7 @@ async fn embedded(dir: &std::path::Path) -> Node {
 async fn two_people_of_matrix_js_sdk_talk_on_one_process() {
     let dir = tempfile::tempdir().unwrap();
     let mut node = embedded(dir.path()).await;
-    two_people(Library::JsSdk, &node.client_url(), &node.client_url(), 100, "one").await;
+    two_people(Library::JsSdk, &node.client_url(), &node.client_url(), 200, "one").await;
     node.stop().await;
 }
 
@@ -24,7 +24,7 @@ async fn two_people_of_matrix_js_sdk_talk_on_one_process() {
 async fn two_people_of_matrix_nio_talk_on_one_process() {
     let dir = tempfile::tempdir().unwrap();
     let mut node = embedded(dir.path()).await;
-    two_people(Library::Nio, &node.client_url(), &node.client_url(), 100, "one").await;
+    two_people(Library::Nio, &node.client_url(), &node.client_url(), 200, "one").await;
     node.stop().await;
 }
 
@@ -32,6 +32,6 @@ async fn two_people_of_matrix_nio_talk_on_one_process() {
 async fn two_people_of_either_library_talk_on_a_cluster() {
     let cluster = Cluster::start(2, &["chat.test"]).await;
     let urls = cluster.client_urls();
-    two_people(Library::JsSdk, &urls[0], &urls[1], 100, "cluster").await;
-    two_people(Library::Nio, &urls[0], &urls[1], 100, "cluster").await;
+    two_people(Library::JsSdk, &urls[0], &urls[1], 200, "cluster").await;
+    two_people(Library::Nio, &urls[0], &urls[1], 200, "cluster").await;
 }
