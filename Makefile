@@ -42,4 +42,4 @@ bench: ## Measure a release build and print a table
 .PHONY: simulate
 simulate: ## Run log simulations for ever: make simulate SCHEDULES=100000 [SEED=1]
 	BANYAN_SIM_SCHEDULES=$(or $(SCHEDULES),100000) BANYAN_SIM_SEED=$(or $(SEED),1) \
-		cargo test --release --package banyan-log --test it simulation -- --nocapture
+		cargo test --release --package banyan-log --lib simulation_finds -- --nocapture

@@ -1,5 +1,8 @@
 //! Taking a log over, in two steps: an epoch of one's own from `shard_owner`, then the heads from the hint on are raised to it, each
 //! before it is read, so that whatever an earlier owner still has under way either counts or never happens.
+//!
+//! The first step takes the log from the owner that the caller judged to be gone, and from no other: if two processes judge at the same
+//! time, the second one's claim finds the first one there.
 
 use std::{sync::Arc, time::Duration};
 
@@ -44,6 +47,8 @@ struct Claim<'a> {
     logs: &'a Arc<Inner>,
     log: LogId,
     node: &'a Node,
+    /// The epoch of the owner row that the caller judged; `None` if there was no row.
+    judged: Option<Epoch>,
     deadline: Deadline,
 }
 
@@ -60,6 +65,7 @@ struct Fenced {
 pub(crate) async fn claim(
     logs: &Arc<Inner>,
     log: LogId,
+    judged: Option<Epoch>,
     node: &Node,
     applier: Arc<dyn Applier>,
 ) -> Result<(Arc<Shared>, Restored), ClaimError> {
@@ -67,7 +73,7 @@ pub(crate) async fn claim(
     let _alone = lock.lock().await;
     let clock = &*logs.clock;
     let deadline = Deadline::after(clock, logs.config.claim_timeout);
-    let claim = Claim { logs, log, node, deadline };
+    let claim = Claim { logs, log, node, judged, deadline };
     // The three do not depend on each other; progress that is read early is merely lower.
     let (fenced, clocks, progress) = tokio::join!(
         claim.fence(),
@@ -108,6 +114,7 @@ impl Claim<'_> {
     /// Both steps.
     async fn fence(&self) -> Result<Fenced, ClaimError> {
         let row = match self.answered(|| self.store().read_owner(self.log)).await? {
+            there if there.as_ref().map(|row| row.epoch) != self.judged => return Err(ClaimError::Taken { owner: there }),
             None => self.create().await?,
             Some(row) if row.owner == self.node.id => match self.adopt(row).await? {
                 Ok(fenced) => return Ok(fenced),

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use banyan_bus::Bus;
-use banyan_core::{Clock, Entropy, LogId, LogSeq};
+use banyan_core::{Clock, Entropy, Epoch, LogId, LogSeq};
 use banyan_store::{OwnerRow, Store, StoreError};
 use parking_lot::Mutex;
 
@@ -55,10 +55,25 @@ impl Logs {
     /// Takes a log over, creating it if it is new: fences every earlier owner, applies what it had committed and not yet applied, and
     /// applies again in the background what the store may have lost. Whether one should, ownership decides, not this.
     ///
+    /// `judged` is the epoch of the owner row ([`Logs::owner`]) by which it was decided, `None` if there was no row. If the log has got
+    /// another owner since, the answer is [`ClaimError::Taken`]: the new one must be judged, too, before it is robbed.
+    ///
     /// A log that was handed over to this node is taken without a new epoch.
-    pub async fn claim(&self, log: LogId, node: &Node, applier: Arc<dyn Applier>) -> Result<OwnedLog, ClaimError> {
-        let (shared, restored) = claim::claim(&self.0, log, node, applier).await?;
+    pub async fn claim_from(
+        &self,
+        log: LogId,
+        judged: Option<Epoch>,
+        node: &Node,
+        applier: Arc<dyn Applier>,
+    ) -> Result<OwnedLog, ClaimError> {
+        let (shared, restored) = claim::claim(&self.0, log, judged, node, applier).await?;
         Ok(OwnedLog::start(shared, restored))
+    }
+
+    /// [`Logs::claim_from`] whoever has it now: for a caller who knows that nobody else is there, such as a test.
+    pub async fn claim(&self, log: LogId, node: &Node, applier: Arc<dyn Applier>) -> Result<OwnedLog, ClaimError> {
+        let judged = self.owner(log).await?.map(|row| row.epoch);
+        self.claim_from(log, judged, node, applier).await
     }
 
     /// The log's entries from `from` on, as they are applied.

@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use banyan_core::{Epoch, LogId, SeededEntropy, ShardCount};
-use banyan_log::{LogConfig, Logs};
+use banyan_log::{ClaimError, LogConfig, Logs};
 use banyan_store::memory::{Target, WriteFault};
 
-use crate::world::{LOG, Last, World, node};
+use crate::world::{LOG, Last, World, node, proposal};
 
 #[tokio::test(start_paused = true)]
 async fn all_logs_of_an_installation_are_claimed_at_once() {
@@ -42,6 +42,34 @@ async fn one_of_two_claims_at_once_wins() {
         other.claim(LOG, &b, Arc::new(Last)).await
     });
     assert_eq!(usize::from(first.is_ok()) + usize::from(second.is_ok()), 1, "{:?} {:?}", first.err(), second.err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_takes_the_log_from_the_owner_that_was_judged_and_from_no_other() {
+    let world = World::new();
+    for judged in [None, Some(Epoch(1))] {
+        assert_eq!(world.logs.owner(LOG).await.unwrap().map(|row| row.epoch), judged);
+        // Both judged the same; the second is slower.
+        let first = world.logs.claim_from(LOG, judged, &node("a"), Arc::new(Last)).await.unwrap();
+        let second = world.logs.claim_from(LOG, judged, &node("b"), Arc::new(Last)).await;
+        let Err(ClaimError::Taken { owner: Some(row) }) = second else { panic!("{:?}", second.err()) };
+        assert_eq!((row.epoch, row.owner.as_str()), (first.epoch(), "a"));
+        first.propose(vec![proposal("k=1")]).unwrap().await.unwrap();
+    }
+    assert!(matches!(
+        world.logs.claim_from(LOG, None, &node("b"), Arc::new(Last)).await,
+        Err(ClaimError::Taken { owner: Some(_) })
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_handed_over_meanwhile_is_not_taken_by_an_older_judgement() {
+    let world = World::new();
+    let first = world.claim("a").await;
+    first.release(Some(node("b"))).await.unwrap();
+    let late = world.logs.claim_from(LOG, Some(Epoch(1)), &node("c"), Arc::new(Last)).await;
+    assert!(matches!(late, Err(ClaimError::Taken { owner: Some(row) }) if row.owner == "b"));
+    assert_eq!(world.logs.claim_from(LOG, Some(Epoch(2)), &node("b"), Arc::new(Last)).await.unwrap().epoch(), Epoch(2));
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,9 +15,7 @@ pub struct OwnershipConfig {
     pub silence: HumanDuration,
     /// How long a process may take to answer that question.
     pub ping_timeout: HumanDuration,
-    /// Claims wait a random time of at most this, so that many processes do not ask the store at once.
-    pub claim_jitter: HumanDuration,
-    /// How many shards a process claims at the same time.
+    /// How many shards a process claims at the same time: bounds what it asks of the store.
     pub claim_parallelism: usize,
     /// How many shards a process hands over at the same time.
     pub handover_parallelism: usize,
@@ -31,7 +29,6 @@ impl Default for OwnershipConfig {
             heartbeat_interval: HumanDuration::millis(300),
             silence: HumanDuration::millis(1500),
             ping_timeout: HumanDuration::millis(700),
-            claim_jitter: HumanDuration::millis(200),
             claim_parallelism: 8,
             handover_parallelism: 4,
             rebalance_interval: HumanDuration::secs(30),

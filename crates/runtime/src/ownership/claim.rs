@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use banyan_core::{Epoch, LogId};
-use banyan_log::{LostReason, OwnedLog};
+use banyan_log::{ClaimError, LostReason, OwnedLog};
 use banyan_proto::runtime::{YieldShardRequest, node_service_client::NodeServiceClient};
 use banyan_store::OwnerRow;
 use opentelemetry::KeyValue;
@@ -22,6 +22,8 @@ const YIELD_PATIENCE: Duration = Duration::from_secs(1);
 enum Verdict {
     /// Nobody serves it, or this process is meant to.
     Claim {
+        /// Of the owner row that was judged; `None` if there is none.
+        judged: Option<Epoch>,
         /// It was left to this process: not a take-over.
         given: bool,
     },
@@ -37,7 +39,7 @@ impl Ownership {
         // The semaphore is never closed.
         let Ok(_permit) = self.claims.acquire().await else { return };
         match self.judge(log).await {
-            Verdict::Claim { given } => self.claim(log, given).await,
+            Verdict::Claim { judged, given } => self.claim(log, judged, given).await,
             Verdict::Leave(row) => self.ask_for(log, &row).await,
             Verdict::Wait(pause) => self.fail(log, pause),
         }
@@ -52,13 +54,14 @@ impl Ownership {
                 return Verdict::Wait(FAILED_PAUSE);
             }
         };
-        let Some(row) = row.filter(|row| !row.owner.is_empty()) else { return Verdict::Claim { given: false } };
+        let judged = row.as_ref().map(|row| row.epoch);
+        let Some(row) = row.filter(|row| !row.owner.is_empty()) else { return Verdict::Claim { judged, given: false } };
         if row.owner == self.context.node.id {
-            return Verdict::Claim { given: true };
+            return Verdict::Claim { judged, given: true };
         }
         if self.exclusive || row.addr == self.context.node.addr {
             // An earlier run of this process.
-            return Verdict::Claim { given: false };
+            return Verdict::Claim { judged, given: false };
         }
         if self.context.discovery.membership().get(&row.owner).is_some() {
             return Verdict::Leave(row);
@@ -68,30 +71,34 @@ impl Ownership {
 
     /// Asks the recorded owner, who is not heard of, whether it is there.
     async fn question(&self, row: OwnerRow) -> Verdict {
+        let gone = Verdict::Claim { judged: Some(row.epoch), given: false };
         match self.context.peers.ping(&row.addr, self.config.ping_timeout.into()).await {
             PingOutcome::Answered(info) => {
                 let is_owner = info.id == row.owner;
                 self.context.discovery.heard(info);
-                if is_owner { Verdict::Leave(row) } else { Verdict::Claim { given: false } }
+                if is_owner { Verdict::Leave(row) } else { gone }
             }
-            PingOutcome::Refused => Verdict::Claim { given: false },
+            PingOutcome::Refused => gone,
             PingOutcome::Silent => {
                 // It has to have had the time to be heard of.
                 let listened = self.context.clock.monotonic().saturating_sub(self.begun);
                 let missing = self.config.silence.0.saturating_sub(listened);
-                if missing.is_zero() { Verdict::Claim { given: false } } else { Verdict::Wait(missing) }
+                if missing.is_zero() { gone } else { Verdict::Wait(missing) }
             }
         }
     }
 
-    async fn claim(self: &Arc<Self>, log: LogId, given: bool) {
-        if !given && !self.exclusive && self.wait_jitter(log).await.is_none() {
-            return self.fail(log, Duration::ZERO);
-        }
+    async fn claim(self: &Arc<Self>, log: LogId, judged: Option<Epoch>, given: bool) {
         let begun = self.context.clock.monotonic();
         let Some(host) = self.hosts.get(&log.kind).filter(|_| !self.ending()) else { return self.fail(log, FAILED_PAUSE) };
-        let owned = match self.context.logs.claim(log, &self.context.log_node(), host.host.applier()).await {
+        let node = self.context.log_node();
+        let owned = match self.context.logs.claim_from(log, judged, &node, host.host.applier()).await {
             Ok(owned) => owned,
+            Err(ClaimError::Taken { owner }) => {
+                // Whoever has it now is judged next.
+                tracing::debug!(%log, ?owner, "another process was faster");
+                return self.fail(log, Duration::ZERO);
+            }
             Err(error) => {
                 tracing::warn!(%log, %error, "cannot claim a shard");
                 return self.fail(log, FAILED_PAUSE);
@@ -113,17 +120,6 @@ impl Ownership {
             self.slots.moved(log, self.context.clock.monotonic());
         }
         self.hold(log, owned);
-    }
-
-    /// Waits a little, so that not all ask the store at once; `None` if the log has got another owner meanwhile.
-    async fn wait_jitter(&self, log: LogId) -> Option<()> {
-        let longest = u64::try_from(self.config.claim_jitter.0.as_micros()).unwrap_or(u64::MAX);
-        if longest == 0 {
-            return Some(());
-        }
-        let before = self.context.logs.owner(log).await.ok()?;
-        tokio::time::sleep(Duration::from_micros(self.context.entropy.next_u64() % longest)).await;
-        (self.context.logs.owner(log).await.ok()? == before).then_some(())
     }
 
     /// Marks a slot as owned, and waits for its loss.

@@ -8,7 +8,7 @@ use std::{
 
 use banyan_bus::{Bus, Faults, FaultyBus, LocalBus};
 use banyan_core::{Entropy, LogId, LogSeq, ShardCount, SystemClock, SystemEntropy};
-use banyan_log::{LogConfig, Proposal};
+use banyan_log::{LogConfig, Logs, Proposal};
 use banyan_runtime::{
     Context, Ownership, Parts, Role, Runtime, Shutdown, Telemetry,
     config::{GrpcConfig, HumanDuration, NodeConfig, OwnershipConfig, RuntimeConfig, ShutdownConfig},
@@ -64,6 +64,12 @@ impl Installation {
         Self { store, bus: LocalBus::new(), clock }
     }
 
+    /// Logs without a process.
+    pub(crate) fn logs(&self) -> Logs {
+        let store = Arc::new(self.store.clone());
+        Logs::new(store, Arc::new(self.bus.clone()), self.clock.clone(), entropy(), LogConfig::default())
+    }
+
     pub(crate) async fn start(&self) -> Process {
         self.start_special(Special::default()).await
     }
@@ -90,7 +96,6 @@ impl Installation {
             heartbeat_interval: HumanDuration::millis(50),
             silence: HumanDuration::millis(500),
             ping_timeout: HumanDuration::millis(500),
-            claim_jitter: HumanDuration::millis(10),
             rebalance_interval: HumanDuration(special.rebalance),
             ..OwnershipConfig::default()
         };

@@ -43,6 +43,29 @@ async fn a_new_process_gets_its_share_by_hand_over() {
 }
 
 #[tokio::test]
+async fn processes_that_judge_at_the_same_time_do_not_rob_each_other() {
+    let installation = Installation::new();
+    // The owner of everything takes connections and says nothing.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hung = Node { id: "hung".to_owned(), addr: silent.local_addr().unwrap().to_string() };
+    let logs = installation.logs();
+    for log in all_logs() {
+        drop(logs.claim(log, &hung, Arc::new(Nothing)).await.unwrap());
+    }
+    // Neither process hears of the other, so both want everything. When the second one asks the silent owner, the first one has asked
+    // and waits: it will have claimed by the time the second one concludes that nobody is there.
+    let mute = || Special { mute: true, ..Special::default() };
+    let a = installation.start_special(mute()).await;
+    let asked = silent.accept().await.unwrap();
+    let b = installation.start_special(mute()).await;
+    balanced(&[&a, &b]).await;
+    drop(asked);
+    let prepared = [&a, &b].map(|process| process.host.prepared.load(std::sync::atomic::Ordering::SeqCst));
+    assert!(a.closed() <= prepared[1], "{} shards left a, b was asked to prepare for {}", a.closed(), prepared[1]);
+    assert!(b.closed() <= prepared[0], "{} shards left b, a was asked to prepare for {}", b.closed(), prepared[0]);
+}
+
+#[tokio::test]
 async fn a_killed_process_is_taken_over() {
     let installation = Installation::new();
     let (a, b) = (installation.start().await, installation.start().await);
