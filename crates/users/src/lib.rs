@@ -4,6 +4,7 @@
 pub mod account_data;
 mod apply;
 mod error;
+pub mod filter;
 pub mod password;
 pub mod profile;
 pub mod push_rules;

@@ -5,7 +5,7 @@ use banyan_proto::{
     users::{FilterStored, user_entry::Kind},
     userserver::{PutFilterRequest, PutFilterResponse},
 };
-use banyan_users::token;
+use banyan_users::{filter, token};
 use ruma::CanonicalJsonValue;
 
 use super::{
@@ -32,15 +32,14 @@ pub(crate) async fn put_filter(inner: &Inner, request: PutFilterRequest) -> Resu
     Ok(PutFilterResponse { filter_id })
 }
 
-fn canonical(filter: &[u8]) -> Result<String, ServiceError> {
-    if filter.len() > MAX_FILTER {
+fn canonical(json: &[u8]) -> Result<String, ServiceError> {
+    if json.len() > MAX_FILTER {
         return Err(ServiceError::too_large("The filter is larger than 64 KiB"));
     }
-    let value: serde_json::Value = serde_json::from_slice(filter)
+    let value: serde_json::Value = serde_json::from_slice(json)
         .map_err(|_| ServiceError::matrix(ErrorCode::InvalidArgument, "M_NOT_JSON", "The filter is not JSON"))?;
-    match CanonicalJsonValue::try_from(value) {
-        Ok(object @ CanonicalJsonValue::Object(_)) => Ok(object.to_string()),
-        Ok(_) => Err(ServiceError::bad_json("A filter is a JSON object")),
-        Err(error) => Err(ServiceError::bad_json(format!("The filter is not canonical JSON: {error}"))),
-    }
+    filter::check(&value)?;
+    CanonicalJsonValue::try_from(value)
+        .map(|canonical| canonical.to_string())
+        .map_err(|error| ServiceError::bad_json(format!("The filter is not canonical JSON: {error}")))
 }

@@ -36,6 +36,7 @@ async fn what_is_no_filter_is_refused() {
     assert_eq!(refusal(put(&world, &process, "{").await).0, "M_NOT_JSON");
     assert_eq!(refusal(put(&world, &process, "[]").await).0, "M_BAD_JSON");
     assert_eq!(refusal(put(&world, &process, r#"{"room":{"timeline":{"limit":1.5}}}"#).await).0, "M_BAD_JSON");
+    assert_eq!(refusal(put(&world, &process, r#"{"room":{"timeline":{"senders":["bob"]}}}"#).await).0, "M_BAD_JSON");
     let big = format!("{{\"a\":\"{}\"}}", "x".repeat(70_000));
     assert_eq!(refusal(put(&world, &process, &big).await).0, "M_TOO_LARGE");
 }
