@@ -17,7 +17,12 @@ use banyan_core::Clock;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions};
 use parking_lot::{Mutex, RwLock};
 
-use super::{EmbeddedConfig, directory::Directory, purge::Purge};
+use super::{
+    EmbeddedConfig,
+    directory::Directory,
+    journal::{self, Tail},
+    purge::Purge,
+};
 use crate::StoreError;
 
 pub(super) const LOG: &str = "log";
@@ -58,6 +63,7 @@ impl Slot {
         free: Probe,
     ) -> Result<Self, StoreError> {
         directory.check_parts(&[LOG, ROWS])?;
+        mend(&directory)?;
         let databases = open(&directory, &config, &clock).map_err(|error| {
             let path = directory.path().display();
             match to_store_error(&error) {
@@ -128,6 +134,31 @@ impl Slot {
         tracing::warn!("the embedded store was opened again after a failed write");
         Ok(())
     }
+}
+
+/// Cuts the journals off where a power failure tore them. Whatever was acknowledged as durable lies before: each write to `log` is synced
+/// before the next begins, so what is torn there was the last; what is lost of `rows` its logs bring back.
+fn mend(directory: &Directory) -> Result<(), StoreError> {
+    for part in [LOG, ROWS] {
+        let folder = directory.part(part);
+        let failed = |error: io::Error| StoreError::Setup(format!("{} cannot be read: {error}", folder.display()));
+        if !folder.exists() {
+            continue;
+        }
+        match journal::examine(&folder).map_err(failed)? {
+            None | Some((_, Tail::Clean)) => {}
+            Some((path, Tail::Damaged(at))) if part == LOG => {
+                let (directory, path) = (directory.path().display(), path.display());
+                let what = format!("{path} does not read at byte {at}, before its end; restore it from a backup");
+                return Err(StoreError::Setup(format!("the data directory {directory} is damaged: {what}")));
+            }
+            Some((path, Tail::Torn(at) | Tail::Damaged(at))) => {
+                tracing::warn!(path = %path.display(), at, "a write that did not reach the disk as a whole is cut off");
+                journal::cut(&path, at).map_err(failed)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn open(directory: &Directory, config: &EmbeddedConfig, clock: &Arc<dyn Clock>) -> fjall::Result<Databases> {

@@ -6,6 +6,7 @@ mod databases;
 mod derived;
 mod directory;
 mod encoding;
+mod journal;
 mod logs;
 mod promises;
 mod purge;

@@ -168,12 +168,11 @@ async fn appender() {
     std::future::pending::<()>().await;
 }
 
-#[tokio::test]
-async fn a_kill_loses_nothing_acknowledged() {
-    let dir = TempDir::new().unwrap();
+/// Runs [`appender`] until it has said `count` times that it appended, kills it, and tells how many entries of each log it acknowledged.
+fn kill_after(dir: &Path, count: usize) -> Vec<u64> {
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "embedded::appender", "--ignored", "--nocapture"])
-        .env(DIR, dir.path())
+        .env(DIR, dir)
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
@@ -183,12 +182,12 @@ async fn a_kill_loses_nothing_acknowledged() {
         let (shard, seq) = line.strip_prefix("appended ")?.split_once(' ')?;
         Some((shard.parse().ok()?, seq.parse().ok()?))
     };
-    let mut count = 0;
-    while count < 400 {
+    let mut seen = 0;
+    while seen < count {
         let line = lines.next().expect("the appender goes on").unwrap();
         if let Some((shard, seq)) = read(&line) {
             acknowledged[shard] = seq + 1;
-            count += 1;
+            seen += 1;
         }
     }
     child.kill().unwrap();
@@ -199,11 +198,75 @@ async fn a_kill_loses_nothing_acknowledged() {
         }
     }
     child.wait().unwrap();
-    let store = open(dir.path());
-    for (shard, count) in (0..).zip(acknowledged) {
+    acknowledged
+}
+
+/// Every log has at least so many entries, and its head stands at their end.
+async fn check_logs(store: &EmbeddedStore, least: impl Iterator<Item = u64>) {
+    for (shard, count) in (0..).zip(least) {
         let log = LogId::rooms(ShardId(shard));
         let rows = store.read_log(log, 0, LogSeq(0), 1024).await.unwrap();
         assert!(rows.len() as u64 >= count, "log {log}: {} of {count} entries", rows.len());
         assert_eq!(store.read_head(log, 0).await.unwrap().unwrap().next_seq.0, rows.len() as u64);
     }
+}
+
+#[tokio::test]
+async fn a_kill_loses_nothing_acknowledged() {
+    let dir = TempDir::new().unwrap();
+    let acknowledged = kill_after(dir.path(), 400);
+    check_logs(&open(dir.path()), acknowledged.into_iter()).await;
+}
+
+/// A journal with a few of the zeros behind it, and where they begin.
+fn read_journal(path: &Path) -> (Vec<u8>, usize) {
+    let mut whole = fs::read(path).unwrap();
+    let end = whole.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    whole.resize(end + 4096, 0);
+    (whole, end)
+}
+
+/// What a power failure leaves of the last write: the rest is what the disk had synced.
+#[tokio::test]
+async fn a_torn_last_write_is_cut_off_and_the_rest_is_kept() {
+    let dir = TempDir::new().unwrap();
+    let acknowledged = kill_after(dir.path(), 100);
+    let journal = dir.path().join("log/0.jnl");
+    let (whole, end) = read_journal(&journal);
+    // The last write had at most one entry of each log, for each log waits for its append.
+    let least = || acknowledged.iter().map(|count| count.saturating_sub(1));
+    for missing in [1, 2, 12, 13, 14, 40, 60] {
+        fs::write(&journal, &whole[..end - missing]).unwrap();
+        check_logs(&open(dir.path()), least()).await;
+        let mut zeroed = whole.clone();
+        zeroed[end - missing..].fill(0);
+        fs::write(&journal, zeroed).unwrap();
+        check_logs(&open(dir.path()), least()).await;
+        let mut garbled = whole.clone();
+        garbled[end - missing] ^= 0x55;
+        fs::write(&journal, garbled).unwrap();
+        check_logs(&open(dir.path()), least()).await;
+    }
+    fs::write(&journal, &whole).unwrap();
+    let store = open(dir.path());
+    check_logs(&store, acknowledged.iter().copied()).await;
+    let log = LogId::rooms(ShardId(9));
+    store.create_head(log, 0, head(1, 0)).await.unwrap();
+    drop(store);
+    assert!(open(dir.path()).read_head(log, 0).await.unwrap().is_some(), "it is written to again");
+}
+
+#[tokio::test]
+async fn damage_before_the_end_is_refused_and_left_alone() {
+    let dir = TempDir::new().unwrap();
+    let acknowledged = kill_after(dir.path(), 100);
+    let journal = dir.path().join("log/0.jnl");
+    let (whole, end) = read_journal(&journal);
+    let mut garbled = whole.clone();
+    garbled[end / 2..end / 2 + 64].fill(0x55);
+    fs::write(&journal, &garbled).unwrap();
+    assert!(refusal(dir.path()).contains("damaged"));
+    assert!(fs::read(&journal).unwrap() == garbled, "nothing was changed");
+    fs::write(&journal, &whole).unwrap();
+    check_logs(&open(dir.path()), acknowledged.into_iter()).await;
 }
