@@ -54,13 +54,34 @@ pub struct Viewer<'a> {
 /// # Errors
 /// If the stored event is not one.
 pub fn client_event_base(pdu: &[u8], event_id: &EventId, room_id: Option<&RoomId>) -> Result<Vec<u8>, ReadError> {
+    Ok(base(&fields(pdu)?, event_id, room_id))
+}
+
+/// An event of a room's state in the client format, whole. Its `unsigned` has `age` alone: the rest is not told of state, and the
+/// specification leaves that to servers.
+///
+/// # Errors
+/// If the stored event is not one.
+pub fn client_state_event(
+    pdu: &[u8],
+    event_id: &EventId,
+    room_id: Option<&RoomId>,
+    now: TimestampMicros,
+) -> Result<Vec<u8>, ReadError> {
     let fields = fields(pdu)?;
+    let mut out = base(&fields, event_id, room_id);
+    let sent = fields.origin_server_ts.get().parse::<i64>().unwrap_or_else(|_| now.as_millis());
+    finish(&mut out, format!("{{\"age\":{}}}", (now.as_millis() - sent).max(0)).as_bytes());
+    Ok(out)
+}
+
+fn base(fields: &Fields<'_>, event_id: &EventId, room_id: Option<&RoomId>) -> Vec<u8> {
     let mut out = Vec::with_capacity(fields.content.get().len() + 320);
     out.extend_from_slice(b"{\"content\":");
     out.extend_from_slice(fields.content.get().as_bytes());
     field(&mut out, "event_id", &quoted(event_id.as_str()));
     field(&mut out, "origin_server_ts", fields.origin_server_ts.get());
-    if let Some(redacts) = redacts(&fields) {
+    if let Some(redacts) = redacts(fields) {
         field(&mut out, "redacts", redacts.get());
     }
     if let Some(room_id) = room_id {
@@ -71,7 +92,7 @@ pub fn client_event_base(pdu: &[u8], event_id: &EventId, room_id: Option<&RoomId
         field(&mut out, "state_key", state_key.get());
     }
     field(&mut out, "type", fields.kind.get());
-    Ok(out)
+    out
 }
 
 /// `redacts`, from where the event has it: clients find it in both places (room version 11, "Moving the redacts property").
@@ -232,6 +253,19 @@ mod tests {
             "origin_server_ts": 6000, "event_id": "$e", "room_id": "!r:x", "unsigned": {"age": 1000, "membership": "join",
             "prev_content": {"name": "a"}, "prev_sender": "@b:x", "replaces_state": "$old", "transaction_id": "t\"1"}});
         assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn state_has_its_age_and_nothing_else_unsigned() {
+        let pdu = serde_json::to_vec(&state()).unwrap();
+        let seen = |now: i64| -> Value {
+            let bytes = client_state_event(&pdu, event_id!("$e"), Some(room_id!("!r:x")), TimestampMicros(now)).unwrap();
+            serde_json::from_slice(&bytes).unwrap()
+        };
+        let expected = json!({"type": "m.room.name", "state_key": "", "sender": "@a:x", "content": {"name": "b \u{1f600}"},
+            "origin_server_ts": 6000, "event_id": "$e", "room_id": "!r:x", "unsigned": {"age": 1000}});
+        assert_eq!(seen(7_000_000), expected);
+        assert_eq!(seen(5_000_000)["unsigned"], json!({"age": 0}));
     }
 
     #[test]

@@ -22,3 +22,18 @@ pub(crate) fn capabilities(tenant: &Tenant) -> Value {
         "m.set_displayname": { "enabled": true },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use banyan_rooms::version::RoomVersion;
+    use banyan_tenants::TenantConfig;
+
+    use super::*;
+
+    #[test]
+    fn what_tenants_may_choose_is_what_rooms_are_made_of() {
+        let served: Vec<_> = RoomVersion::all().iter().map(RoomVersion::as_str).collect();
+        assert_eq!(ROOM_VERSIONS[..], served[..]);
+        assert_eq!(TenantConfig::new("x").default_room_version, RoomVersion::preferred().as_str());
+    }
+}

@@ -10,10 +10,7 @@ use banyan_rooms::{
 use ruma::{OwnedUserId, RoomId, events::room::member::MembershipState};
 use serde_json::Value;
 
-use super::{
-    App, Requester,
-    state::{not_a_member, state_event},
-};
+use super::{App, Requester, state::not_a_member};
 
 /// Which members a client asks for.
 #[derive(Debug, Default)]
@@ -56,7 +53,7 @@ impl App {
         let (membership, not_membership) =
             (wish.membership.map(MembershipState::from), wish.not_membership.map(MembershipState::from));
         let query = MembersQuery { at, membership, not_membership };
-        self.rooms.members(room_id, &query).await?.iter().map(|event| state_event(event, room_id)).collect()
+        self.rooms.members(room_id, &query).await?.iter().map(|event| self.render_state(event, room_id)).collect()
     }
 
     /// The users who are joined now, for who is joined too.

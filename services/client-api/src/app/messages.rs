@@ -13,7 +13,7 @@ use banyan_rooms::{
 use ruma::RoomId;
 use serde::Deserialize;
 
-use super::{App, Requester, event_filter::EventFilter, state::state_event};
+use super::{App, Requester, event_filter::EventFilter};
 
 /// Events of a page at most.
 const MAX_LIMIT: usize = 1_000;
@@ -110,7 +110,7 @@ impl App {
         let senders: BTreeSet<String> = events.iter().filter_map(sender).collect();
         let wanted: Vec<_> = senders.iter().map(|sender| ("m.room.member", sender.as_str())).collect();
         let found = self.rooms.state_events(room_id, &wanted, &At::Root(first.event.state_after.clone())).await?;
-        found.iter().flatten().map(|event| state_event(event, room_id)).collect()
+        found.iter().flatten().map(|event| self.render_state(event, room_id)).collect()
     }
 
     /// An event as the caller sees it.

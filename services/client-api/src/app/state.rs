@@ -2,7 +2,7 @@
 
 use banyan_core::ServiceError;
 use banyan_rooms::{
-    client_event::{client_event_base, finish},
+    client_event::client_state_event,
     reader::{At, StateEvent},
     visibility::Access,
 };
@@ -17,7 +17,7 @@ impl App {
     /// M_FORBIDDEN for who is not and was not in the room.
     pub(crate) async fn state(&self, requester: &Requester, room_id: &RoomId) -> Result<Vec<Vec<u8>>, ServiceError> {
         let at = self.visible_state(requester, room_id).await?;
-        self.rooms.state(room_id, &at).await?.iter().map(|event| state_event(event, room_id)).collect()
+        self.rooms.state(room_id, &at).await?.iter().map(|event| self.render_state(event, room_id)).collect()
     }
 
     /// One state event of a room that the caller may see.
@@ -41,6 +41,11 @@ impl App {
         self.access(requester, room_id).await?.state().ok_or_else(not_a_member)
     }
 
+    /// A state event in the client format.
+    pub(crate) fn render_state(&self, event: &StateEvent, room_id: &RoomId) -> Result<Vec<u8>, ServiceError> {
+        Ok(client_state_event(&event.pdu, &event.event_id, Some(room_id), self.clock.now())?)
+    }
+
     /// How far the caller may look into a room.
     ///
     /// # Errors
@@ -51,13 +56,6 @@ impl App {
             access => Ok(access),
         }
     }
-}
-
-/// A state event in the client format.
-pub(crate) fn state_event(event: &StateEvent, room_id: &RoomId) -> Result<Vec<u8>, ServiceError> {
-    let mut out = client_event_base(&event.pdu, &event.event_id, Some(room_id))?;
-    finish(&mut out, b"");
-    Ok(out)
 }
 
 /// Said of rooms that the caller is not in and of rooms that do not exist: the two look the same.

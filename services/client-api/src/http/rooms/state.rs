@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    app::{App, state::state_event},
+    app::App,
     http::{
         extract::Caller,
         reply::{JsonText, Reply, list},
@@ -48,7 +48,7 @@ pub(crate) async fn get(
         Some(_) => return Err(MatrixError::invalid_param("format is content or event")),
     };
     let event = app.state_event(&requester, &name.room_id, &name.event_type, &name.state_key).await?;
-    Ok(JsonText(if whole { state_event(&event, &name.room_id)? } else { event.content().into_bytes() }))
+    Ok(JsonText(if whole { app.render_state(&event, &name.room_id)? } else { event.content().into_bytes() }))
 }
 
 /// Sets a state event.
