@@ -3,11 +3,11 @@
 use banyan_core::{ErrorCode, ServiceError};
 use banyan_proto::{
     rooms::AliasRow,
-    roomserver::{Caller, ClaimAliasRequest, ReleaseAliasRequest},
+    roomserver::{Caller, ClaimAliasRequest, ReleaseAliasRequest, SendEventRequest},
 };
 use banyan_rooms::reader::At;
 use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::{App, Requester};
 use crate::calls::RoomClient;
@@ -63,7 +63,28 @@ impl App {
         if row.creator != requester.user_id.as_str() && !self.may_set_canonical_alias(requester, &row.room_id).await? {
             return Err(ServiceError::forbidden("You may not delete this alias"));
         }
-        self.release_alias(requester.to_rooms(), &alias, &row.room_id).await
+        self.release_alias(requester.to_rooms(), &alias, &row.room_id).await?;
+        // The alias is gone whatever comes of this: who may delete it need not be one who may change the room.
+        if let Err(error) = self.drop_from_canonical(requester, &alias, &row.room_id).await {
+            tracing::debug!(%error, "a deleted alias stays in m.room.canonical_alias");
+        }
+        Ok(())
+    }
+
+    /// Takes a deleted alias out of its room's m.room.canonical_alias.
+    async fn drop_from_canonical(&self, requester: &Requester, alias: &RoomAliasId, room_id: &str) -> Result<(), ServiceError> {
+        let room_id = RoomId::parse(room_id).map_err(|error| ServiceError::internal(format!("an alias's room: {error}")))?;
+        let event = self.rooms.state_event(&room_id, "m.room.canonical_alias", "", &At::Now).await?;
+        let Some(content) = event.and_then(|event| without_alias(&event.content(), alias.as_str())) else { return Ok(()) };
+        let request = SendEventRequest {
+            caller: Some(requester.to_rooms_step(1)),
+            room_id: room_id.to_string(),
+            r#type: "m.room.canonical_alias".to_owned(),
+            state_key: Some(String::new()),
+            content: content.into(),
+            ..SendEventRequest::default()
+        };
+        self.send_at_owner(request).await.map(|_| ())
     }
 
     pub(crate) async fn claim_alias(&self, caller: Caller, alias: &RoomAliasId, room_id: &str) -> Result<(), ServiceError> {
@@ -92,6 +113,24 @@ impl App {
         let joined = event(2).is_some_and(|event: Value| event["content"]["membership"] == "join");
         Ok(joined && may_set_canonical_alias(event(0).as_ref(), event(1).as_ref(), requester.user_id.as_str()))
     }
+}
+
+/// The content of m.room.canonical_alias without an alias; `None` if it is not in there.
+fn without_alias(content: &str, alias: &str) -> Option<String> {
+    let mut content: Map<String, Value> = serde_json::from_str(content).ok()?;
+    let mut found = content.get("alias").is_some_and(|main| main == alias);
+    if found {
+        content.remove("alias");
+    }
+    if let Some(Value::Array(others)) = content.get_mut("alt_aliases") {
+        let before = others.len();
+        others.retain(|other| other != alias);
+        found |= others.len() < before;
+        if others.is_empty() {
+            content.remove("alt_aliases");
+        }
+    }
+    found.then(|| Value::Object(content).to_string())
 }
 
 /// Whether power levels let a user send m.room.canonical_alias; without any, only the creator may.
@@ -135,6 +174,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_deleted_alias_is_taken_out_of_the_canonical_ones() {
+        let without = |content: Value| {
+            without_alias(&content.to_string(), "#a:x").map(|content| serde_json::from_str::<Value>(&content).unwrap())
+        };
+        assert_eq!(without(json!({"alias": "#a:x"})), Some(json!({})));
+        assert_eq!(
+            without(json!({"alias": "#b:x", "alt_aliases": ["#a:x", "#c:x"], "n": 1})),
+            Some(json!({"alias": "#b:x", "alt_aliases": ["#c:x"], "n": 1}))
+        );
+        assert_eq!(without(json!({"alias": "#a:x", "alt_aliases": ["#a:x"]})), Some(json!({})));
+        assert_eq!(without(json!({"alias": "#b:x", "alt_aliases": ["#c:x"]})), None);
+    }
 
     #[test]
     fn who_may_change_the_canonical_alias_may_delete_aliases() {

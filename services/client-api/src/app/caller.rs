@@ -58,6 +58,7 @@ impl Requester {
             user_id: self.user_id.to_string(),
             device_id: self.device_id.clone(),
             request_id: self.visitor.step(0),
+            guest: self.guest,
         }
     }
 

@@ -2,13 +2,12 @@
 
 use banyan_core::{ErrorCode, ServiceError};
 use banyan_proto::roomserver::{ChangeMembershipRequest, ForgetRoomRequest, change_membership_request::Action};
-use banyan_rooms::reader::At;
 use bytes::Bytes;
 use ruma::{OwnedRoomId, RoomId, UserId};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{App, Requester, auth::guest_access_forbidden};
+use super::{App, Requester};
 use crate::calls::RoomClient;
 
 /// A body with a reason or nothing.
@@ -18,12 +17,26 @@ pub(crate) struct Reason {
     pub(crate) reason: Option<String>,
 }
 
+/// The body of a join. What it has beside the specification's members becomes part of the member event, as clients expect of servers.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct JoinWish {
+    #[serde(default)]
+    reason: Option<String>,
+    /// Of invites by third-party identifiers, of which there are none here.
+    #[serde(default, rename = "third_party_signed")]
+    _third_party_signed: Option<Value>,
+    #[serde(flatten)]
+    content: Map<String, Value>,
+}
+
 /// A change of somebody's membership.
 #[derive(Debug)]
 pub(crate) struct Change<'a> {
     pub(crate) target: &'a UserId,
     pub(crate) action: Action,
     pub(crate) reason: Option<String>,
+    /// Further content of the member event, a JSON object; empty for none.
+    pub(crate) content: Bytes,
 }
 
 impl App {
@@ -31,14 +44,12 @@ impl App {
     ///
     /// # Errors
     /// M_NOT_FOUND for a room or alias that is not known here, M_GUEST_ACCESS_FORBIDDEN, M_FORBIDDEN.
-    pub(crate) async fn join(
-        &self,
-        requester: &Requester,
-        id_or_alias: &str,
-        reason: Option<String>,
-    ) -> Result<OwnedRoomId, ServiceError> {
+    pub(crate) async fn join(&self, requester: &Requester, id_or_alias: &str, wish: JoinWish) -> Result<OwnedRoomId, ServiceError> {
         let room_id = self.room_of(id_or_alias).await?;
-        let change = Change { target: &requester.user_id, action: Action::Join, reason };
+        let JoinWish { reason, content, .. } = wish;
+        // Not `{}`: a join without content is done already for who is joined.
+        let content = if content.is_empty() { Bytes::new() } else { Value::Object(content).to_string().into() };
+        let change = Change { target: &requester.user_id, action: Action::Join, reason, content };
         self.change_membership(requester, &room_id, change).await?;
         Ok(room_id)
     }
@@ -46,7 +57,7 @@ impl App {
     /// Changes a membership and answers the event's id.
     ///
     /// # Errors
-    /// What the room's owner answers; M_GUEST_ACCESS_FORBIDDEN for a guest where guests may not join.
+    /// What the room's owner answers.
     pub(crate) async fn change_membership(
         &self,
         requester: &Requester,
@@ -55,9 +66,6 @@ impl App {
     ) -> Result<String, ServiceError> {
         if self.rooms.head(room_id).await?.is_none() {
             return Err(unknown_room(change.action));
-        }
-        if requester.guest && change.action == Action::Join && !self.guests_may_join(room_id).await? {
-            return Err(guest_access_forbidden());
         }
         let needs_profile = matches!(change.action, Action::Join | Action::Invite | Action::Knock);
         let is_ours = self.tenants.is_local(change.target.server_name().as_str());
@@ -69,7 +77,7 @@ impl App {
             action: change.action.into(),
             reason: change.reason.unwrap_or_default(),
             profile,
-            content: Bytes::new(),
+            content: change.content,
         };
         self.change_membership_at_owner(request).await
     }
@@ -96,13 +104,6 @@ impl App {
     /// The rooms the caller is joined to.
     pub(crate) async fn joined_rooms(&self, requester: &Requester) -> Result<Vec<OwnedRoomId>, ServiceError> {
         Ok(self.rooms.joined_rooms(&requester.user_id).await?)
-    }
-
-    /// Client-server API, "Guest Access": only where the room's m.room.guest_access says `can_join`.
-    pub(super) async fn guests_may_join(&self, room_id: &RoomId) -> Result<bool, ServiceError> {
-        let event = self.rooms.state_event(room_id, "m.room.guest_access", "", &At::Now).await?;
-        let content: Value = event.and_then(|event| serde_json::from_str(&event.content()).ok()).unwrap_or_default();
-        Ok(content["guest_access"] == "can_join")
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ruma::{EventId, RoomId};
 use serde_json::Value;
 
-use super::{App, Requester, auth::guest_access_forbidden};
+use super::{App, Requester};
 use crate::calls::RoomClient;
 
 impl App {
@@ -65,7 +65,7 @@ impl App {
     /// Sets a state event and answers its id.
     ///
     /// # Errors
-    /// M_GUEST_ACCESS_FORBIDDEN for a guest where guests may not join, and what the room's owner answers.
+    /// What the room's owner answers.
     pub(crate) async fn put_state(
         &self,
         requester: &Requester,
@@ -74,10 +74,6 @@ impl App {
         state_key: &str,
         content: Bytes,
     ) -> Result<String, ServiceError> {
-        // The owner knows nothing of guests.
-        if requester.guest && kind == "m.room.member" && is_join(&content) && !self.guests_may_join(room_id).await? {
-            return Err(guest_access_forbidden());
-        }
         let request = SendEventRequest {
             caller: Some(requester.to_rooms()),
             room_id: room_id.to_string(),
@@ -89,16 +85,11 @@ impl App {
         self.send_at_owner(request).await
     }
 
-    async fn send_at_owner(&self, request: SendEventRequest) -> Result<String, ServiceError> {
+    pub(super) async fn send_at_owner(&self, request: SendEventRequest) -> Result<String, ServiceError> {
         let room_id = request.room_id.clone();
         let call = |mut client: RoomClient, request| async move { client.send_event(request).await };
         Ok(self.commands.room(&room_id, request, call).await?.event_id)
     }
-}
-
-/// Whether a member event's content is that of a join.
-fn is_join(content: &[u8]) -> bool {
-    serde_json::from_slice::<Value>(content).is_ok_and(|content| content["membership"] == "join")
 }
 
 /// The event that a redaction sent as a message names in its content.

@@ -5,15 +5,15 @@ use banyan_http::{OptionalJson, Path};
 use serde_json::json;
 
 use super::{extract::Caller, reply::Reply};
-use crate::app::{App, membership::Reason};
+use crate::app::{App, membership::JoinWish};
 
 /// Joins a room by its id or an alias. `via` names servers that could help with rooms elsewhere.
 pub(crate) async fn post(
     State(app): State<App>,
     Caller(requester): Caller,
     Path(id_or_alias): Path<String>,
-    OptionalJson(body): OptionalJson<Reason>,
+    OptionalJson(wish): OptionalJson<JoinWish>,
 ) -> Reply {
-    let room_id = app.join(&requester, &id_or_alias, body.reason).await?;
+    let room_id = app.join(&requester, &id_or_alias, wish).await?;
     Ok(Json(json!({ "room_id": room_id })))
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::{
     fakes::Call,
     room::{ROOM, Room, bind_alias},
-    world::{ALICE, GUEST_TOKEN, World, answer, assert_error},
+    world::{ALICE, ALICE_TOKEN, GUEST_TOKEN, World, answer, assert_error},
 };
 
 const V3: &str = "/_matrix/client/v3";
@@ -88,7 +88,7 @@ async fn memberships_reach_the_owner() {
     }
     // Bodies of these may be left out.
     for path in ["join", "leave", "forget"] {
-        let request = world.request(Method::POST, &format!("{V3}/rooms/{ROOM}/{path}"), Some(crate::world::ALICE_TOKEN));
+        let request = world.request(Method::POST, &format!("{V3}/rooms/{ROOM}/{path}"), Some(ALICE_TOKEN));
         assert_eq!(answer(request).await.0.as_u16(), 200, "{path}");
     }
     assert!(matches!(world.fakes.take().last(), Some(Call::ForgetRoom(request)) if request.room_id == ROOM));
@@ -116,17 +116,35 @@ async fn memberships_that_cannot_be_have_the_specified_error() {
 }
 
 #[tokio::test]
-async fn guests_join_only_where_the_room_lets_them() {
+async fn the_owner_of_a_room_is_told_who_is_a_guest() {
     let world = World::new().await;
-    let mut room = Room::new(&world, &[ALICE]).await;
+    Room::new(&world, &[ALICE]).await;
     let join = format!("{V3}/rooms/{ROOM}/join");
-    assert_error(&world.post_as(Some(GUEST_TOKEN), &join, json!({})).await, 403, "M_GUEST_ACCESS_FORBIDDEN");
-    let state = format!("{V3}/rooms/{ROOM}/state/m.room.member/@guest:one.test");
-    let by_state = world.request(Method::PUT, &state, Some(GUEST_TOKEN)).body("{\"membership\":\"join\"}");
-    assert_error(&answer(by_state).await, 403, "M_GUEST_ACCESS_FORBIDDEN");
-    assert!(world.fakes.take().is_empty());
-    room.add(&world, "m.room.guest_access", Some(""), ALICE, json!({"guest_access": "can_join"})).await;
-    assert_eq!(world.post_as(Some(GUEST_TOKEN), &join, json!({})).await.0.as_u16(), 200);
+    for (token, guest) in [(GUEST_TOKEN, true), (ALICE_TOKEN, false)] {
+        assert_eq!(world.post_as(Some(token), &join, json!({})).await.0.as_u16(), 200);
+        let Call::ChangeMembership(request) = world.fakes.only() else { panic!("not a membership") };
+        assert_eq!(request.caller.unwrap().guest, guest);
+        let state = format!("{V3}/rooms/{ROOM}/state/m.room.member/@guest:one.test");
+        let by_state = world.request(Method::PUT, &state, Some(token)).body("{\"membership\":\"join\"}");
+        assert_eq!(answer(by_state).await.0.as_u16(), 200);
+        let Call::SendEvent(request) = world.fakes.only() else { panic!("not an event") };
+        assert_eq!(request.caller.unwrap().guest, guest);
+    }
+}
+
+#[tokio::test]
+async fn what_a_join_has_beside_a_reason_is_content_of_the_event() {
+    let world = World::new().await;
+    Room::new(&world, &[BOB]).await;
+    bind_alias(&world, "#a:one.test", BOB).await;
+    for path in [format!("rooms/{ROOM}/join"), format!("join/{ROOM}"), "join/%23a:one.test".to_owned()] {
+        let body = json!({"reason": "r", "third_party_signed": {"token": "t"}, "foo": "bar"});
+        assert_eq!(world.post(&format!("{V3}/{path}"), body).await.1, json!({"room_id": ROOM}));
+        let Call::ChangeMembership(request) = world.fakes.only() else { panic!("not a membership") };
+        assert_eq!((request.reason.as_str(), &request.content[..]), ("r", &b"{\"foo\":\"bar\"}"[..]), "{path}");
+        world.post(&format!("{V3}/{path}"), json!({"reason": "r"})).await;
+        assert!(matches!(world.fakes.only(), Call::ChangeMembership(request) if request.content.is_empty()));
+    }
 }
 
 #[tokio::test]
@@ -165,6 +183,7 @@ async fn state_and_members_are_shown_to_members() {
     let (_, state) = world.get(&path("state")).await;
     assert_eq!(state.as_array().unwrap().len(), 4);
     assert!(state[0]["event_id"].is_string() && state[0]["room_id"] == ROOM);
+    assert!(state[0]["unsigned"]["age"].is_u64());
     for name in ["state/m.room.name", "state/m.room.name/"] {
         assert_eq!(world.get(&path(name)).await.1, json!({"name": "Here"}));
     }
@@ -174,12 +193,14 @@ async fn state_and_members_are_shown_to_members() {
 
     let (_, members) = world.get(&path("members")).await;
     assert_eq!(members["chunk"].as_array().unwrap().len(), 2);
+    assert!(members["chunk"][0]["unsigned"]["age"].is_u64());
+    assert_eq!(world.get(&path("members?membership=ban&not_membership=leave")).await.1["chunk"].as_array().unwrap().len(), 2);
     assert_eq!(world.get(&path("members?membership=leave")).await.1, json!({"chunk": []}));
     assert_eq!(world.get(&path("members?not_membership=join")).await.1, json!({"chunk": []}));
     assert_error(&world.get(&path("members?membership=x")).await, 400, "M_INVALID_PARAM");
     assert_error(&world.get(&path("members?at=nonsense")).await, 400, "M_INVALID_PARAM");
     let (_, joined) = world.get(&path("joined_members")).await;
-    assert_eq!(joined["joined"][BOB], json!({"display_name": "A name", "avatar_url": null}));
+    assert_eq!(joined["joined"][BOB], json!({"display_name": "A name"}));
     assert_eq!(world.get(&format!("{V3}/joined_rooms")).await.1, json!({"joined_rooms": [ROOM]}));
 }
 
@@ -187,7 +208,7 @@ async fn state_and_members_are_shown_to_members() {
 async fn rooms_are_closed_to_others() {
     let world = World::new().await;
     Room::new(&world, &[BOB]).await;
-    for rest in ["state", "state/m.room.create", "members", "joined_members", "messages?dir=b"] {
+    for rest in ["state", "state/m.room.create", "members", "joined_members", "messages?dir=b", "messages"] {
         assert_error(&world.get(&format!("{V3}/rooms/{ROOM}/{rest}")).await, 403, "M_FORBIDDEN");
         assert_error(&world.get(&format!("{V3}/rooms/!unknown:one.test/{rest}")).await, 403, "M_FORBIDDEN");
     }
@@ -264,9 +285,27 @@ async fn aliases_are_read_bound_and_removed() {
     assert_error(&world.put(&path("a:one.test"), json!({"room_id": ROOM})).await, 409, "M_UNKNOWN");
     world.fakes.take();
 
-    let delete = async |alias: &str| answer(world.request(Method::DELETE, &path(alias), Some(crate::world::ALICE_TOKEN))).await;
+    let delete = async |alias: &str| answer(world.request(Method::DELETE, &path(alias), Some(ALICE_TOKEN))).await;
     assert_error(&delete("a:one.test").await, 403, "M_FORBIDDEN");
     assert_error(&delete("none:one.test").await, 404, "M_NOT_FOUND");
     assert_eq!(delete("mine:one.test").await.0.as_u16(), 200);
     assert!(matches!(world.fakes.only(), Call::ReleaseAlias(release) if release.alias == "#mine:one.test"));
+}
+
+#[tokio::test]
+async fn a_deleted_alias_is_taken_out_of_the_room_s_canonical_ones() {
+    let world = World::new().await;
+    let mut room = Room::new(&world, &[ALICE]).await;
+    bind_alias(&world, "#mine:one.test", ALICE).await;
+    let content = json!({"alias": "#mine:one.test", "alt_aliases": ["#other:one.test"]});
+    room.add(&world, "m.room.canonical_alias", Some(""), ALICE, content).await;
+    // The room may refuse it: the alias is gone all the same.
+    world.fakes.fail("SendEvent", ServiceError::forbidden("no"));
+    let delete = world.request(Method::DELETE, &format!("{V3}/directory/room/%23mine:one.test"), Some(ALICE_TOKEN));
+    assert_eq!(answer(delete).await.0.as_u16(), 200);
+    let calls = world.fakes.take();
+    let [Call::ReleaseAlias(release), Call::SendEvent(event)] = &calls[..] else { panic!("{calls:?}") };
+    assert_eq!((event.r#type.as_str(), event.state_key.as_deref()), ("m.room.canonical_alias", Some("")));
+    assert_eq!(&event.content[..], b"{\"alt_aliases\":[\"#other:one.test\"]}");
+    assert_ne!(release.caller.as_ref().unwrap().request_id, event.caller.as_ref().unwrap().request_id);
 }

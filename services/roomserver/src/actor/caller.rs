@@ -13,6 +13,7 @@ pub(crate) struct Caller {
     pub(crate) user_id: OwnedUserId,
     pub(crate) device_id: String,
     pub(crate) request_id: Option<RequestId>,
+    pub(crate) guest: bool,
 }
 
 impl Caller {
@@ -30,6 +31,6 @@ impl Caller {
                     .ok_or_else(|| ServiceError::invalid_param("a request id has 16 bytes"))?,
             ),
         };
-        Ok(Self { tenant: caller.tenant.into(), user_id, device_id: caller.device_id, request_id })
+        Ok(Self { tenant: caller.tenant.into(), user_id, device_id: caller.device_id, request_id, guest: caller.guest })
     }
 }

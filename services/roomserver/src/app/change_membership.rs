@@ -16,7 +16,7 @@ use bytes::Bytes;
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, ServerName, UserId};
 use serde_json::{Map, Value};
 
-use super::{member_event, restricted, same_state};
+use super::{guests, member_event, restricted, same_state};
 use crate::{
     actor::{Caller, Shard, Turn},
     errors,
@@ -55,6 +55,9 @@ pub(crate) async fn change_membership(shard: Arc<Shard>, command: ChangeMembersh
         return shard.confirm(done).await;
     }
     check_standing(&turn, &command, membership_of(current.as_ref())).await?;
+    if command.caller.guest && command.action == Action::Join {
+        guests::check_join(&turn).await?;
+    }
     let (draft, authoriser) = draft(&turn, &command, membership_of(current.as_ref())).await?;
     if let Some(event_id) = same_state::same_state(&turn, &draft).await? {
         return shard.confirm(event_id.as_str().into()).await;

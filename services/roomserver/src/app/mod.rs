@@ -9,7 +9,9 @@ pub(crate) mod release_alias;
 pub(crate) mod send_event;
 
 mod canonical_alias;
+mod guests;
 mod member_event;
+mod power_levels;
 mod redact;
 mod restricted;
 mod same_state;

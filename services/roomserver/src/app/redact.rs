@@ -5,9 +5,15 @@ use std::sync::Arc;
 use banyan_core::ServiceError;
 use banyan_proto::rooms::{CurrentChange, Redacted, StateRoot, Transaction, room_entry::Kind};
 use banyan_rooms::{event_source::KnownEvent, pdu::Pdu, reader::StoredEvent, redaction, state::StateKey};
-use ruma::{CanonicalJsonObject, EventId, OwnedEventId, events::StateEventType};
+use ruma::{
+    CanonicalJsonObject, EventId, OwnedEventId,
+    events::{StateEventType, TimelineEventType},
+};
 
-use super::send_event::{SendEvent, check_sender, draft};
+use super::{
+    guests,
+    send_event::{SendEvent, check_sender, draft},
+};
 use crate::{
     actor::{CommandKey, Shard, Turn},
     errors,
@@ -49,11 +55,20 @@ pub(super) async fn redact(
     draft.redacts = Some(target_id);
     let redaction = turn.build(draft, &[]).await?;
     turn.place(redaction.clone(), transaction.clone()).await?;
+    let mut more_guests = false;
     if stored.redaction.is_none() && redaction::applies(&redaction, &target, &powers) {
-        apply(&mut turn, &stored, &target, &redaction).await?;
+        let was_current = apply(&mut turn, &stored, &target, &redaction).await?;
+        // A redacted m.room.guest_access lets no guest in.
+        if was_current && *target.kind() == TimelineEventType::RoomGuestAccess {
+            more_guests = guests::leave(&mut turn).await?;
+        }
     }
     let keys = transaction.iter().map(CommandKey::from).collect();
-    turn.commit(&command.caller, keys, redaction.event_id().as_str()).await
+    let answer = turn.commit(&command.caller, keys, redaction.event_id().as_str()).await?;
+    if more_guests {
+        guests::leave_rest(shard, &command.room_id, &command.caller).await?;
+    }
+    Ok(answer)
 }
 
 fn target_of(command: &SendEvent, content: &CanonicalJsonObject) -> Result<OwnedEventId, ServiceError> {
@@ -70,10 +85,11 @@ fn read(turn: &Turn, stored: &StoredEvent) -> Result<Pdu, ServiceError> {
         .map_err(|error| ServiceError::internal(error.to_string()))
 }
 
-/// Adds the entry of a redaction.
-async fn apply(turn: &mut Turn, stored: &StoredEvent, target: &Pdu, redaction: &Pdu) -> Result<(), ServiceError> {
+/// Adds the entry of a redaction; answers whether the target is current state.
+async fn apply(turn: &mut Turn, stored: &StoredEvent, target: &Pdu, redaction: &Pdu) -> Result<bool, ServiceError> {
     let pruned = redaction::prune(target).map_err(|error| errors::redaction(&error))?;
     let current = current(turn, target, &pruned).await?;
+    let was_current = current.is_some();
     let place = stored.place.unwrap_or_default();
     let kind = Kind::Redacted(Redacted {
         event_id: stored.event_id.to_string(),
@@ -83,7 +99,7 @@ async fn apply(turn: &mut Turn, stored: &StoredEvent, target: &Pdu, redaction: &
         redaction_event_id: redaction.event_id().to_string(),
         redaction_pdu: redaction.json().clone(),
         state_after: Some(stored.state_after.clone()).filter(|root| *root != StateRoot::default()),
-        was_current_state: current.is_some(),
+        was_current_state: was_current,
         placed_seq: stored.seq.0,
         received: stored.received.0,
         soft_failed: stored.standing == banyan_proto::rooms::EventStanding::SoftFailed,
@@ -101,7 +117,7 @@ async fn apply(turn: &mut Turn, stored: &StoredEvent, target: &Pdu, redaction: &
     turn.push(kind);
     let known = turn.known(target).await?;
     turn.keep(KnownEvent { pdu: pruned, ..known });
-    Ok(())
+    Ok(was_current)
 }
 
 /// The row of current state that the target is, if it is one.

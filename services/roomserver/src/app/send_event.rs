@@ -20,7 +20,7 @@ use ruma::{
 use super::{
     canonical_alias,
     change_membership::{self, ChangeMembership},
-    redact, same_state,
+    guests, power_levels, redact, same_state,
 };
 use crate::{
     actor::{Caller, CommandKey, Shard, Turn},
@@ -60,7 +60,7 @@ pub(crate) async fn send_event(shard: Arc<Shard>, command: SendEvent) -> Result<
         return send_membership(shard, command).await;
     }
     if command.event_type == "m.room.create" && command.state_key.is_some() {
-        return Err(ServiceError::forbidden("a room has one m.room.create event, its first"));
+        return Err(ServiceError::invalid_param("a room has one m.room.create event, its first"));
     }
     let content = event_builder::content_from_json(&command.content).map_err(|error| errors::build(&error))?;
     let transaction = command.transaction();
@@ -76,8 +76,14 @@ pub(crate) async fn send_event(shard: Arc<Shard>, command: SendEvent) -> Result<
         return outcome.await;
     }
     check_sender(&turn, &command.caller.user_id).await?;
-    if command.event_type == "m.room.canonical_alias" && command.state_key.as_deref() == Some("") {
-        canonical_alias::check(&turn, &content).await?;
+    let mut shuts_guests_out = false;
+    if command.state_key.as_deref() == Some("") {
+        match command.event_type.as_str() {
+            "m.room.canonical_alias" => canonical_alias::check(&turn, &content).await?,
+            "m.room.power_levels" => power_levels::check(&turn, &content).await?,
+            "m.room.guest_access" => shuts_guests_out = !guests::lets_in(&content),
+            _ => {}
+        }
     }
     let draft = draft(&turn, &command, content);
     if let Some(event_id) = same_state::same_state(&turn, &draft).await? {
@@ -85,7 +91,12 @@ pub(crate) async fn send_event(shard: Arc<Shard>, command: SendEvent) -> Result<
     }
     let keys = transaction.iter().map(CommandKey::from).collect();
     let event_id = turn.send(draft, transaction, &[]).await?;
-    turn.commit(&command.caller, keys, event_id.as_str()).await
+    let more_guests = shuts_guests_out && guests::leave(&mut turn).await?;
+    let answer = turn.commit(&command.caller, keys, event_id.as_str()).await?;
+    if more_guests {
+        guests::leave_rest(&shard, &command.room_id, &command.caller).await?;
+    }
+    Ok(answer)
 }
 
 /// What everybody must be who sends something: in the room, from a server that may be.

@@ -131,7 +131,7 @@ async fn what_cannot_be_made_leaves_nothing_behind() {
         (json!({"preset": "club"}), "M_BAD_JSON"),
         (
             json!({"invite_3pid": [{"medium": "email", "address": "a@b.c", "id_server": "x", "id_access_token": "t"}]}),
-            "M_SERVER_NOT_TRUSTED",
+            "M_THREEPID_DENIED",
         ),
         (json!({"power_level_content_override": {"users": {ALICE: 0}}, "room_version": "11", "name": "n"}), "M_INVALID_ROOM_STATE"),
         (json!({"power_level_content_override": {"users": {ALICE: 100}}}), "M_INVALID_ROOM_STATE"),

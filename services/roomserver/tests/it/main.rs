@@ -4,6 +4,7 @@
 
 mod alias;
 mod create;
+mod guests;
 mod membership;
 mod reading;
 mod redaction;

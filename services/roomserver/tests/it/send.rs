@@ -88,7 +88,11 @@ async fn rules_and_limits_hold() {
     assert_eq!(errcode(world.message(ALICE, &room, &long).await), "M_TOO_LARGE");
     assert_eq!(errcode(world.set(ALICE, &room, "a.b", &"k".repeat(256), json!({})).await), "M_TOO_LARGE");
     assert_eq!(errcode(world.set(BOB, &room, "m.room.name", "", json!({"name": "b"})).await), "M_FORBIDDEN");
-    assert_eq!(errcode(world.set(ALICE, &room, "m.room.create", "", json!({})).await), "M_FORBIDDEN");
+    assert_eq!(errcode(world.set(ALICE, &room, "m.room.create", "", json!({})).await), "M_INVALID_PARAM");
+    let own = json!({"users": {ALICE: 100}});
+    assert_eq!(errcode(world.set(ALICE, &room, "m.room.power_levels", "", own.clone()).await), "M_INVALID_PARAM");
+    let eleven = world.create(ALICE, json!({"room_version": "11"})).await.unwrap();
+    world.set(ALICE, &eleven, "m.room.power_levels", "", own).await.unwrap();
     assert_eq!(errcode(world.set(ALICE, &room, "a.b", BOB, json!({})).await), "M_FORBIDDEN");
     let fraction = world.send_with(ALICE, &room, ("m.room.message", None), json!({"n": 0.5}), Send::default()).await;
     assert_eq!(errcode(fraction), "M_BAD_JSON");

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use banyan_bus::LocalBus;
 use banyan_core::{Entropy, ErrorCode, LogId, RequestId, SeededEntropy, ServiceError, ShardCount, SystemClock};
-use banyan_log::{LogConfig, Logs, Node, OwnedLog};
+use banyan_log::{LogConfig, Logs, Node, OwnedLog, Proposal};
 use banyan_proto::{
     roomserver::{
         Caller, ChangeMembershipRequest, ClaimAliasRequest, CreateRoomRequest, ForgetRoomRequest, PrepareRoomRequest, Profile,
@@ -12,12 +12,15 @@ use banyan_proto::{
     },
     status::from_status,
     transport::Transport,
+    users::{Account, UserEntry, account, user_entry},
 };
 use banyan_rooms::reader::{At, RoomReader};
 use banyan_roomserver::{Roomserver, RoomserverConfig, RoomserverParts, TABLES};
 use banyan_runtime::ShardHost;
 use banyan_store::{Table, memory::MemoryStore};
 use banyan_tenants::{ServerKey, Tenant, TenantConfig, Tenants};
+use banyan_users::UserApplier;
+use prost::Message as _;
 use ruma::{OwnedRoomId, RoomId};
 use serde_json::{Value, json};
 use tonic::service::Routes;
@@ -52,7 +55,8 @@ impl World {
     pub(crate) async fn new() -> Self {
         let clock = Arc::new(SystemClock::default());
         let entropy = Arc::new(SeededEntropy::new(7));
-        let tables: Vec<&'static Table> = banyan_log::tables::ALL.iter().chain(TABLES).copied().collect();
+        let tables: Vec<&'static Table> =
+            banyan_log::tables::ALL.iter().chain(TABLES).chain(banyan_users::TABLES).copied().collect();
         let store = MemoryStore::new(&tables, clock.clone(), 1).unwrap();
         let logs =
             Logs::new(Arc::new(store.clone()), Arc::new(LocalBus::new()), clock.clone(), entropy.clone(), LogConfig::default());
@@ -87,6 +91,16 @@ impl World {
         self.open("n2").await;
     }
 
+    /// Makes the account of a guest, as a userserver would.
+    pub(crate) async fn add_guest(&self, user: &str) {
+        let log = LogId::users(SHARDS.shard_of(user));
+        let node = Node { id: "u".to_owned(), addr: "u:1".to_owned() };
+        let log = self.logs.claim(log, &node, Arc::new(UserApplier)).await.unwrap();
+        let account = Account { kind: account::Kind::Guest.into(), ..Account::default() };
+        let body = UserEntry { user_id: user.to_owned(), kind: Some(user_entry::Kind::Account(account)) }.encode_to_vec();
+        log.propose(vec![Proposal { body: body.into(), ..Proposal::default() }]).unwrap().await.unwrap();
+    }
+
     pub(crate) fn logs(&self) -> &Logs {
         &self.logs
     }
@@ -102,6 +116,7 @@ impl World {
             user_id: user.to_owned(),
             device_id: device.to_owned(),
             request_id: request.to_bytes().to_vec().into(),
+            guest: user.starts_with("@guest"),
         })
     }
 

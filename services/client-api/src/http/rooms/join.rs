@@ -6,7 +6,7 @@ use ruma::OwnedRoomId;
 use serde_json::json;
 
 use crate::{
-    app::{App, membership::Reason},
+    app::{App, membership::JoinWish},
     http::{extract::Caller, reply::Reply},
 };
 
@@ -15,8 +15,8 @@ pub(crate) async fn post(
     State(app): State<App>,
     Caller(requester): Caller,
     Path(room_id): Path<OwnedRoomId>,
-    OptionalJson(body): OptionalJson<Reason>,
+    OptionalJson(wish): OptionalJson<JoinWish>,
 ) -> Reply {
-    let room_id = app.join(&requester, room_id.as_str(), body.reason).await?;
+    let room_id = app.join(&requester, room_id.as_str(), wish).await?;
     Ok(Json(json!({ "room_id": room_id })))
 }

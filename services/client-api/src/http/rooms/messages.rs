@@ -22,7 +22,7 @@ use crate::{
 /// The query.
 #[derive(Deserialize)]
 pub(crate) struct Params {
-    dir: String,
+    dir: Option<String>,
     from: Option<String>,
     to: Option<String>,
     limit: Option<usize>,
@@ -36,10 +36,15 @@ pub(crate) async fn get(
     Path(room_id): Path<OwnedRoomId>,
     Query(params): Query<Params>,
 ) -> Reply<JsonText> {
-    let direction = match params.dir.as_str() {
-        "b" => Direction::Backward,
-        "f" => Direction::Forward,
-        _ => return Err(MatrixError::invalid_param("dir is b or f")),
+    let direction = match params.dir.as_deref() {
+        Some("b") => Direction::Backward,
+        Some("f") => Direction::Forward,
+        Some(_) => return Err(MatrixError::invalid_param("dir is b or f")),
+        None => {
+            // Who may not look into the room is told that first.
+            app.access(&requester, &room_id).await?;
+            return Err(MatrixError::missing_param("dir is missing"));
+        }
     };
     let filter = params.filter.as_deref().map(EventFilter::parse).transpose()?.unwrap_or_default();
     let wish = MessagesWish { from: params.from, to: params.to, direction, limit: params.limit, filter };

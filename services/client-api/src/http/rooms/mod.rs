@@ -16,6 +16,7 @@ pub(crate) mod state;
 pub(crate) mod unban;
 
 use banyan_proto::roomserver::change_membership_request::Action;
+use bytes::Bytes;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::Deserialize;
 
@@ -32,7 +33,7 @@ pub(crate) struct Target {
 
 /// Does `action` to somebody.
 async fn change(app: &App, requester: &Requester, room_id: &OwnedRoomId, action: Action, target: Target) -> Reply {
-    let change = Change { target: &target.user_id, action, reason: target.reason };
+    let change = Change { target: &target.user_id, action, reason: target.reason, content: Bytes::new() };
     app.change_membership(requester, room_id, change).await?;
     Ok(empty())
 }
