@@ -23,11 +23,14 @@ impl App {
         kind: &str,
     ) -> Result<Bytes, ServiceError> {
         requester.must_be(user_id)?;
+        if room_id.is_none() && kind == "m.push_rules" {
+            return Ok(self.push_rules(requester).await?.to_string().into());
+        }
         let data = self.users.account_data(user_id.as_str(), room_id.map(RoomId::as_str), kind).await?;
         Ok(data.ok_or_else(|| ServiceError::not_found("There is no such account data"))?.content)
     }
 
-    /// Sets a piece of the caller's account data. The error of the second kind is answered 405.
+    /// Sets a piece of the caller's account data.
     ///
     /// # Errors
     /// M_FORBIDDEN for that of another, and what the owner answers.

@@ -51,22 +51,22 @@ pub(crate) enum Registered {
 }
 
 impl App {
-    /// Makes a guest account.
+    /// Makes a guest account. Guests have no password and choose no device id: all that they may give is a name for the device that
+    /// is made.
     ///
     /// # Errors
     /// M_GUEST_ACCESS_FORBIDDEN where the tenant has no guests.
     pub(crate) async fn register_guest(
         &self,
         visitor: &Visitor,
-        registration: Registration,
+        initial_device_display_name: Option<String>,
     ) -> Result<LoginResponse, ServiceError> {
         if !visitor.tenant.config().registration.guests {
             return Err(guest_access_forbidden());
         }
         let user_id = generated_user_id(visitor, visitor.request_id);
+        let registration = Registration { initial_device_display_name, ..Registration::default() };
         let request = RegisterRequest { guest: true, ..register_request(visitor, &user_id, visitor.request_id, registration) };
-        // Guests have no password and choose no device id (client-server API, POST /register).
-        let request = RegisterRequest { password: String::new(), device_id: String::new(), inhibit_login: false, ..request };
         self.register_at_owner(&user_id, request).await
     }
 

@@ -21,11 +21,29 @@ pub(crate) struct Params {
     since: Option<String>,
     #[serde(default)]
     full_state: bool,
-    set_presence: Option<String>,
+    set_presence: Option<SetPresence>,
     #[serde(default)]
     timeout: u64,
     #[serde(default)]
     use_state_after: bool,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum SetPresence {
+    Offline,
+    Online,
+    Unavailable,
+}
+
+impl SetPresence {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Offline => "offline",
+            Self::Online => "online",
+            Self::Unavailable => "unavailable",
+        }
+    }
 }
 
 /// Waits for what is new. When this process ends, polls that wait are answered with their own token: the client asks another.
@@ -42,7 +60,7 @@ pub(crate) async fn get(
         full_state: params.full_state,
         timeout_ms: params.timeout,
         use_state_after: params.use_state_after,
-        set_presence: params.set_presence,
+        set_presence: params.set_presence.map(|presence| presence.as_str().to_owned()),
     };
     let answer = tokio::select! {
         answer = app.sync(&requester, wish) => answer?,

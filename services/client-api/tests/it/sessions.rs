@@ -139,10 +139,13 @@ async fn names_are_checked_before_anything_else() {
 #[tokio::test]
 async fn guests_register_where_they_are_wanted_and_may_do_little() {
     let world = World::new().await;
-    let (status, body) = world.post_as(None, &format!("{REGISTER}?kind=guest"), json!({})).await;
+    let ignored =
+        json!({"username": 5, "password": "p", "device_id": "D", "inhibit_login": true, "initial_device_display_name": "Phone"});
+    let (status, body) = world.post_as(None, &format!("{REGISTER}?kind=guest"), ignored).await;
     assert_eq!(status.as_u16(), 200, "{body}");
     let Call::Register(request) = world.fakes.only() else { panic!("not a registration") };
-    assert!(request.guest && request.password.is_empty());
+    assert!(request.guest && request.password.is_empty() && request.device_id.is_empty() && !request.inhibit_login);
+    assert_eq!(request.initial_device_display_name, "Phone");
     assert_error(&world.post_as(None, &format!("{REGISTER}?kind=robot"), json!({})).await, 400, "M_INVALID_PARAM");
 
     let create = "/_matrix/client/v3/createRoom";

@@ -35,6 +35,7 @@ async fn the_pieces_go_to_the_client_untouched() {
     let Call::Sync(request) = world.fakes.only() else { panic!("not a sync") };
     assert_eq!((request.user_id.as_str(), request.device_id.as_str(), request.since.as_str()), (ALICE, "DEV", "s0"));
     assert_eq!((request.timeout_ms, request.full_state, request.use_state_after), (30_000, true, true));
+    assert_eq!(request.set_presence, "offline");
     assert_eq!(&request.token_hash[..], TokenHash::of(ALICE_TOKEN).as_bytes());
 }
 
@@ -51,6 +52,7 @@ async fn filters_come_as_json_or_by_id() {
     assert_error(&world.get(&format!("{SYNC}?filter=none")).await, 400, "M_INVALID_PARAM");
     assert_error(&world.get(&format!("{SYNC}?filter=%7B")).await, 400, "M_BAD_JSON");
     assert_error(&world.get(&format!("{SYNC}?timeout=soon")).await, 400, "M_INVALID_PARAM");
+    assert_error(&world.get(&format!("{SYNC}?set_presence=busy")).await, 400, "M_INVALID_PARAM");
 }
 
 #[tokio::test]

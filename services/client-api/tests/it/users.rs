@@ -58,6 +58,7 @@ async fn account_data_is_the_users_own() {
     let path = |kind: &str| format!("{V3}/user/{ALICE}/account_data/{kind}");
     assert_eq!(world.get(&path("m.x")).await.1, json!({"a": 1}));
     assert_error(&world.get(&path("m.y")).await, 404, "M_NOT_FOUND");
+    assert!(world.get(&path("m.push_rules")).await.1["global"]["override"].is_array());
     assert_error(&world.get(&format!("{V3}/user/{GUEST}/account_data/m.x")).await, 403, "M_FORBIDDEN");
     assert_error(&world.put(&path("m.push_rules"), json!({})).await, 405, "M_BAD_JSON");
     assert_error(&world.put(&path("m.fully_read"), json!({})).await, 405, "M_BAD_JSON");

@@ -32,14 +32,16 @@ pub(crate) async fn post(
     Query(params): Query<Params>,
     Body(body): Body<Map<String, Value>>,
 ) -> Result<Response, MatrixError> {
-    let registration: Registration =
-        serde_json::from_value(Value::Object(body.clone())).map_err(|error| MatrixError::bad_json(error.to_string()))?;
     let session = match params.kind.as_deref() {
-        Some("guest") => app.register_guest(&visitor, registration).await?,
-        None | Some("user") => match app.register(&visitor, registration, &body).await? {
-            Registered::Done(session) => session,
-            Registered::Challenge(body) => return Ok((StatusCode::UNAUTHORIZED, Json(body)).into_response()),
-        },
+        Some("guest") => app.register_guest(&visitor, text(&body, "initial_device_display_name")).await?,
+        None | Some("user") => {
+            let registration: Registration =
+                serde_json::from_value(Value::Object(body.clone())).map_err(|error| MatrixError::bad_json(error.to_string()))?;
+            match app.register(&visitor, registration, &body).await? {
+                Registered::Done(session) => session,
+                Registered::Challenge(body) => return Ok((StatusCode::UNAUTHORIZED, Json(body)).into_response()),
+            }
+        }
         Some(_) => return Err(MatrixError::invalid_param("kind is user or guest")),
     };
     let mut body = session_body(&visitor.tenant, session);
@@ -47,4 +49,8 @@ pub(crate) async fn post(
         body.remove("well_known");
     }
     Ok(Json(body).into_response())
+}
+
+fn text(body: &Map<String, Value>, member: &str) -> Option<String> {
+    body.get(member).and_then(Value::as_str).map(str::to_owned)
 }
