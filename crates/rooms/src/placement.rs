@@ -14,7 +14,7 @@ use bytes::Bytes;
 use ruma::OwnedEventId;
 
 use crate::{
-    auth::AuthError,
+    auth::{AuthError, AuthState},
     event_source::{EventSource, EventSourceError, KnownEvent, Standing},
     pdu::Pdu,
     power::Powers,
@@ -72,13 +72,15 @@ pub struct PlaceRequest {
     pub now: TimestampMicros,
     /// An event that has a place already refers to it, so it is no end of the graph.
     pub referenced: bool,
+    /// What the current state has under the event's [`required_keys`](crate::auth::required_keys), if the caller has looked.
+    pub known: Option<AuthState>,
 }
 
 impl PlaceRequest {
     /// A new event at `now`.
     #[must_use]
     pub const fn new(event: Pdu, now: TimestampMicros) -> Self {
-        Self { event, transaction: None, now, referenced: false }
+        Self { event, transaction: None, now, referenced: false, known: None }
     }
 }
 

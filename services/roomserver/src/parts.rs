@@ -1,12 +1,14 @@
 //! What the role is built from.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use banyan_core::{Clock, Entropy, ShardCount};
 use banyan_rooms::reader::RoomReader;
 use banyan_store::Store;
 use banyan_tenants::Tenants;
-use banyan_users::UserReader;
 
 use crate::{RoomserverConfig, signers::Signers};
 
@@ -54,21 +56,32 @@ pub(crate) struct Shared {
     pub(crate) tenants: Tenants,
     pub(crate) signers: Signers,
     pub(crate) reader: RoomReader,
-    pub(crate) users: UserReader,
     pub(crate) config: RoomserverConfig,
+    /// When the last room was made, in milliseconds.
+    last_room: AtomicU64,
 }
 
 impl Shared {
     pub(crate) fn new(parts: RoomserverParts) -> Result<Self, SetupError> {
         Ok(Self {
             signers: Signers::of(&parts.tenants)?,
-            users: UserReader::new(parts.store.clone()),
             reader: RoomReader::new(parts.store, parts.config.state_cache_bytes),
             clock: parts.clock,
             entropy: parts.entropy,
             shards: parts.shards,
             tenants: parts.tenants,
             config: parts.config,
+            last_room: AtomicU64::new(0),
         })
+    }
+
+    /// Now, in milliseconds, for the first event of a room. Never the same twice: two such events that differ in nothing would be one
+    /// room. (Other processes do not matter: those of one user are made by one roomserver.)
+    pub(crate) fn room_timestamp(&self) -> u64 {
+        let now = u64::try_from(self.clock.now().as_millis()).unwrap_or(0);
+        let next = |last: u64| now.max(last + 1);
+        // The closure never declines.
+        let last = self.last_room.fetch_update(Ordering::AcqRel, Ordering::Acquire, |last| Some(next(last)));
+        next(last.unwrap_or_else(|last| last))
     }
 }

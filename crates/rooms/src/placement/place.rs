@@ -62,7 +62,10 @@ impl Placer {
         if request.referenced || !graph::is_at_head(event.prev_events(), &extremities) {
             return self.place_fork(head, &current, &extremities, request).await;
         }
-        let known = self.auth_state(event, &current).await?;
+        let known = match &request.known {
+            Some(known) => known.clone(),
+            None => self.auth_state(event, &current).await?,
+        };
         auth::check(event, &known)?;
         self.check_auth_events(event, &known).await?;
         self.linear(head, &current, &extremities, request).await

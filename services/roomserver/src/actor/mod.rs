@@ -3,6 +3,7 @@
 
 mod caller;
 mod commit;
+mod known_state;
 mod outcome;
 mod room;
 mod shard;

@@ -8,6 +8,7 @@ use banyan_rooms::{reader::RoomReader, state::State};
 use ruma::{OwnedRoomId, RoomId};
 use tokio::sync::Mutex;
 
+use super::known_state::KnownState;
 use crate::{errors, metrics::Metrics};
 
 /// A room and its turns.
@@ -24,6 +25,8 @@ pub(crate) struct Memory {
     pub(crate) head: Option<Arc<RoomHead>>,
     /// `head.current`, read.
     pub(crate) state: State,
+    /// Of that, what was asked for lately.
+    pub(crate) known: KnownState,
 }
 
 impl RoomCell {

@@ -55,7 +55,7 @@ fn alice() -> OwnedUserId {
 
 fn caller(shard: &Shard) -> Caller {
     let request_id = Some(RequestId::generate(&*shard.shared.clock, &*shard.shared.entropy));
-    Caller { tenant: "one.test".into(), user_id: alice(), device_id: "D".to_owned(), request_id, guest: false }
+    Caller { tenant: "one.test".into(), user_id: alice(), device_id: "D".to_owned(), request_id }
 }
 
 async fn room(shard: &Arc<Shard>) -> OwnedRoomId {
@@ -129,4 +129,29 @@ async fn a_turn_that_is_dropped_leaves_no_trace() {
     assert_eq!(turn.head().ok().map(|head| head.next_arrival), before.as_ref().map(|head| head.next_arrival));
     assert!(turn.state_event("m.room.name", "").await.unwrap().is_none());
     assert_eq!(shard.shared.reader.head(&room_id).await.unwrap(), before);
+}
+
+#[tokio::test]
+async fn turns_see_the_state_that_the_turns_before_them_left() {
+    let shard = shard().await;
+    let room_id = room(&shard).await;
+    let seen = |turn: Turn| async move {
+        let named = turn.state_event("m.room.name", "").await.unwrap();
+        named.map(|event| event.content_as::<Value>().unwrap()["name"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(seen(Turn::begin(&shard, &room_id).await.unwrap()).await, None);
+    for text in ["one", "two"] {
+        let mut turn = Turn::begin(&shard, &room_id).await.unwrap();
+        let draft = name(&turn, text);
+        let event_id = turn.send(draft, None, &[]).await.unwrap();
+        assert_eq!(turn.state_event("m.room.name", "").await.unwrap().unwrap().event_id(), event_id);
+        turn.commit(&caller(&shard), Vec::new(), event_id.as_str()).await.unwrap();
+        assert_eq!(seen(Turn::begin(&shard, &room_id).await.unwrap()).await.as_deref(), Some(text));
+    }
+}
+
+#[tokio::test]
+async fn rooms_made_at_the_same_moment_are_different_ones() {
+    let shard = shard().await;
+    assert_ne!(room(&shard).await, room(&shard).await);
 }

@@ -16,11 +16,12 @@ use banyan_rooms::{
     version::RoomVersion,
 };
 use banyan_tenants::Tenants;
-use banyan_users::UserReader;
+use parking_lot::Mutex;
 use ruma::{EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, RoomId, ServerName, UInt, events::StateEventType};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
+    known_state::KnownState,
     room::{Memory, RoomCell},
     shard::Shard,
 };
@@ -38,6 +39,8 @@ pub(crate) struct Turn {
     pub(super) entries: Vec<RoomEntry>,
     /// Events in the form they have after this turn.
     pub(super) events: Vec<KnownEvent>,
+    /// Of the state within this turn, what was asked for.
+    pub(super) known: Mutex<KnownState>,
     pub(super) committed: bool,
     pub(crate) now: TimestampMicros,
 }
@@ -50,9 +53,10 @@ impl Turn {
         shard.check()?;
         memory.load(&shard.shared.reader, room_id).await?;
         let (head, state) = (memory.head.clone(), memory.state.clone());
+        let known = Mutex::new(std::mem::take(&mut memory.known));
         let now = shard.shared.clock.now();
         let (entries, events) = (Vec::new(), Vec::new());
-        Ok(Self { shard: shard.clone(), cell, memory, head, state, entries, events, committed: false, now })
+        Ok(Self { shard: shard.clone(), cell, memory, head, state, entries, events, known, committed: false, now })
     }
 
     /// The room.
@@ -82,8 +86,13 @@ impl Turn {
 
     /// Current state events, those that are set.
     pub(crate) async fn state_events(&self, keys: &[StateKey]) -> Result<Vec<Pdu>, ServiceError> {
-        let placer = &self.shard.placer;
-        placer.state_events(self.room_id(), self.version()?, &self.state, keys).await.map_err(errors::place)
+        let missing = self.known.lock().missing(keys);
+        if !missing.is_empty() {
+            let placer = &self.shard.placer;
+            let found = placer.state_events(self.room_id(), self.version()?, &self.state, &missing).await.map_err(errors::place)?;
+            self.known.lock().add(missing, found);
+        }
+        Ok(self.known.lock().get(keys))
     }
 
     /// One current state event.
@@ -125,14 +134,19 @@ impl Turn {
         transaction: Option<Transaction>,
         co_signers: &[&ServerName],
     ) -> Result<OwnedEventId, ServiceError> {
-        let event = self.build(draft, co_signers).await?;
+        let (event, state) = self.build_with_state(draft, co_signers).await?;
         let event_id = event.event_id().to_owned();
-        self.place(event, transaction).await?;
+        self.place_knowing(event, transaction, Some(state)).await?;
         Ok(event_id)
     }
 
     /// Makes an event at the end of the room.
     pub(crate) async fn build(&self, draft: EventDraft, co_signers: &[&ServerName]) -> Result<Pdu, ServiceError> {
+        self.build_with_state(draft, co_signers).await.map(|(event, _)| event)
+    }
+
+    /// The same, with the part of the current state that it is judged by.
+    async fn build_with_state(&self, draft: EventDraft, co_signers: &[&ServerName]) -> Result<(Pdu, AuthState), ServiceError> {
         let (version, head) = (self.version()?, self.head()?);
         let keys = draft.required_keys(version).map_err(|error| errors::build(&error))?;
         let state = AuthState::new(self.state_events(&keys).await?);
@@ -145,27 +159,42 @@ impl Turn {
         for server in co_signers.iter().filter(|server| ***server != *sender) {
             event = signers.get(server)?.co_sign(&event).map_err(|error| ServiceError::internal(error.to_string()))?;
         }
-        Ok(event)
+        Ok((event, state))
     }
 
     /// Gives an event its place, at the end or as a fork.
-    pub(crate) async fn place(&mut self, event: Pdu, transaction: Option<Transaction>) -> Result<Placement, ServiceError> {
-        let request = PlaceRequest { transaction, ..PlaceRequest::new(event, self.now) };
+    pub(crate) async fn place(&mut self, event: Pdu, transaction: Option<Transaction>) -> Result<(), ServiceError> {
+        self.place_knowing(event, transaction, None).await
+    }
+
+    async fn place_knowing(
+        &mut self,
+        event: Pdu,
+        transaction: Option<Transaction>,
+        known: Option<AuthState>,
+    ) -> Result<(), ServiceError> {
+        let request = PlaceRequest { transaction, known, ..PlaceRequest::new(event, self.now) };
         let placement = self.shard.placer.place(self.head.as_deref(), request).await.map_err(errors::place)?;
+        let state_nodes = placement.entry_nodes();
+        let Placement { placed, head, current, event, .. } = placement;
+        let state = match &event.state_after {
+            Some(after) if head.current == placed.state_after => after.clone(),
+            _ => State::from_proto(head.current.as_ref().unwrap_or(&StateRoot::default())).map_err(errors::state)?,
+        };
+        if !current.is_empty() {
+            self.known.get_mut().clear();
+        }
+        self.state = state;
+        self.head = Some(Arc::new(head.clone()));
         self.entries.push(RoomEntry {
             room_id: self.room_id().to_string(),
-            head: Some(placement.head.clone()),
-            current: placement.current.clone(),
-            state_nodes: placement.entry_nodes(),
-            kind: Some(Kind::Placed(placement.placed.clone())),
+            head: Some(head),
+            current,
+            state_nodes,
+            kind: Some(Kind::Placed(placed)),
         });
-        self.state = match &placement.event.state_after {
-            Some(after) if placement.head.current == placement.placed.state_after => after.clone(),
-            _ => State::from_proto(placement.head.current.as_ref().unwrap_or(&StateRoot::default())).map_err(errors::state)?,
-        };
-        self.head = Some(Arc::new(placement.head.clone()));
-        self.keep(placement.event.clone());
-        Ok(placement)
+        self.keep(event);
+        Ok(())
     }
 
     /// An event as it is kept now.
@@ -178,11 +207,6 @@ impl Turn {
     /// The tables.
     pub(crate) fn reader(&self) -> &RoomReader {
         &self.shard.shared.reader
-    }
-
-    /// The tables of users.
-    pub(crate) fn users(&self) -> &UserReader {
-        &self.shard.shared.users
     }
 
     /// The state tries.
@@ -202,6 +226,7 @@ impl Turn {
 
     /// From now on an event is this.
     pub(crate) fn keep(&mut self, event: KnownEvent) {
+        self.known.get_mut().forget(event.pdu.event_id());
         self.shard.arriving.insert(event.clone());
         self.events.push(event);
     }
@@ -218,6 +243,10 @@ impl Drop for Turn {
             for event in &self.events {
                 self.shard.arriving.remove(event.pdu.event_id());
             }
+        }
+        // What was looked up within a turn that changed something and came to nothing is not the room's.
+        if self.committed || self.events.is_empty() {
+            self.memory.known = std::mem::take(self.known.get_mut());
         }
     }
 }

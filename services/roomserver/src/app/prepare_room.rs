@@ -25,8 +25,7 @@ pub(crate) fn prepare_room(shared: &Shared, command: &PrepareRoom) -> Result<Pdu
     let version = served_version(&command.room_version)?;
     let json: &[u8] = if command.content.is_empty() { b"{}" } else { &command.content };
     let content = event_builder::content_from_json(json).map_err(|error| errors::build(&error))?;
-    let millis = u64::try_from(shared.clock.now().as_millis()).unwrap_or(0);
-    let origin_server_ts = MilliSecondsSinceUnixEpoch(UInt::new_saturating(millis));
+    let origin_server_ts = MilliSecondsSinceUnixEpoch(UInt::new_saturating(shared.room_timestamp()));
     let signer = shared.signers.get(command.caller.user_id.server_name())?;
     let room = NewRoom { creator: command.caller.user_id.clone(), version, content, origin_server_ts };
     event_builder::create_room(room, signer, &*shared.entropy).map_err(|error| errors::create(&error))
