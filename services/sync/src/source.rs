@@ -82,13 +82,23 @@ impl Source {
         Ok(self.users.account_data(user.as_str(), None, kind).await?.map(datum))
     }
 
-    /// A page of a timeline, newest first, from `from` backwards.
+    /// A page of a timeline, newest first, from `from` backwards. `extent`: the lowest and highest arrival index of the room, if they are
+    /// known.
     ///
     /// # Errors
     /// The store's.
-    pub async fn timeline(&self, room: &RoomId, from: RoomPlace, limit: usize) -> Result<TimelinePage, ReadError> {
+    pub async fn timeline(
+        &self,
+        room: &RoomId,
+        extent: Option<(i64, i64)>,
+        from: RoomPlace,
+        limit: usize,
+    ) -> Result<TimelinePage, ReadError> {
         let query = TimelineQuery { from, to: None, direction: Direction::Backward, limit };
-        self.rooms.timeline(room, query).await
+        match extent {
+            Some(extent) => self.rooms.timeline_within(room, extent, query).await,
+            None => self.rooms.timeline(room, query).await,
+        }
     }
 
     /// The current state of a room by type and state key, as it was at `upto`: of all of it, or of all but the members.

@@ -56,7 +56,22 @@ impl RoomReader {
     /// # Errors
     /// The store's.
     pub async fn timeline(&self, room_id: &RoomId, query: TimelineQuery) -> Result<TimelinePage, ReadError> {
-        let Some((first, last)) = self.extent(room_id).await? else { return Ok(TimelinePage::default()) };
+        match self.extent(room_id).await? {
+            Some(extent) => self.timeline_within(room_id, extent, query).await,
+            None => Ok(TimelinePage::default()),
+        }
+    }
+
+    /// The same, where the lowest and highest arrival index of the room are known.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn timeline_within(
+        &self,
+        room_id: &RoomId,
+        (first, last): (i64, i64),
+        query: TimelineQuery,
+    ) -> Result<TimelinePage, ReadError> {
         let reverse = query.direction == Direction::Backward;
         let (after, upto) = match query.direction {
             Direction::Backward => (query.to.unwrap_or(RoomPlace::START), query.from),

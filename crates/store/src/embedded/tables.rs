@@ -14,12 +14,12 @@ use super::{
     encoding::{clustering, decode_cell, key_range, partition_prefix, row_key},
 };
 use crate::{
-    Cas, Key, Mode, Page, Range, Row, StoreError, Table, TableStore, WriteBatch,
+    Bound, Cas, Key, Mode, Page, Range, Row, StoreError, Table, TableStore, WriteBatch,
     cell::expiry,
     conditional::{Conditional, RowId, ValueWrite},
 };
 
-/// Reads of more rows than this leave the calling thread.
+/// Rows after this many are read on another thread than the calling one.
 const MANY: usize = 128;
 
 impl EmbeddedStore {
@@ -97,13 +97,20 @@ impl TableStore for EmbeddedStore {
     }
 
     async fn scan(&self, table: &'static Table, partition: &Key, range: Range) -> Result<Page, StoreError> {
-        let range = self.0.tables.check_range(table, partition, range)?;
+        let mut range = self.0.tables.check_range(table, partition, range)?;
         let now = self.now();
-        if range.limit <= MANY {
-            return self.read_here(|databases| scan(databases, table, partition, &range, now));
-        }
+        let wanted = range.limit;
+        range.limit = wanted.min(MANY);
+        let mut page = self.read_here(|databases| scan(databases, table, partition, &range, now))?;
+        let Some(last) = page.rows.last().filter(|_| page.more && wanted > MANY) else { return Ok(page) };
+        let end = Bound::Excluded(last.clustering.clone());
+        *(if range.reverse { &mut range.to } else { &mut range.from }) = end;
+        range.limit = wanted - page.rows.len();
         let partition = partition.clone();
-        self.read_apart(move |databases| scan(databases, table, &partition, &range, now)).await
+        let rest = self.read_apart(move |databases| scan(databases, table, &partition, &range, now)).await?;
+        page.rows.extend(rest.rows);
+        page.more = rest.more;
+        Ok(page)
     }
 
     async fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {

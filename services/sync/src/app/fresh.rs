@@ -10,7 +10,7 @@ use super::{
     ongoing,
     room::RoomBody,
     state, summary,
-    timeline::{self, Span},
+    timeline::{self, Known, Span},
 };
 use crate::{
     error::SyncError,
@@ -27,12 +27,12 @@ pub(super) async fn answer(context: &Context, plan: &RoomPlan, known: bool) -> R
         return Err(SyncError::Internal(format!("the room {id} has members and no head")));
     };
     let mut current = context.source.state(&id, &head, plan.upto, true).await?;
-    // In the current state the user is joined: events with that state they may see.
-    let easy = head.current.as_ref();
+    let joined_by = current.get("m.room.member", context.user.as_str()).map(|event| event.stored.event_id.clone());
+    let at_hand = Known { head: &head, joined_by: joined_by.as_ref().map(|event_id| event_id.as_str()) };
     let since = plan.since.filter(|_| known);
     let span = Span { from: RoomPlace::END, since, upto: plan.upto };
     let mut visible = context.visibility(id.clone());
-    let mut window = timeline::read(context, &id, span, &mut visible, easy).await?;
+    let mut window = timeline::read(context, &id, span, &mut visible, Some(at_hand)).await?;
     if !context.state_after {
         window.drop_overruled(|kind, key| current.get(kind, key).map(|event| event.stored.event_id.as_str()));
     }

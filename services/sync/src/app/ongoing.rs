@@ -13,7 +13,7 @@ use super::{
     room::RoomBody,
     state,
     summary::{self, Summary},
-    timeline::{self, Span, Window},
+    timeline::{self, Known, Span, Window},
 };
 use crate::{
     error::SyncError,
@@ -58,7 +58,8 @@ pub(super) async fn from_rows(context: &Context, plan: &RoomPlan, since: LogSeq)
     let Some(head) = head(context, plan, &id).await?.filter(|head| head.seq >= since.0) else { return Ok(RoomBody::unchanged()) };
     let span = Span { from: RoomPlace::END, since: Some(since), upto: plan.upto };
     let mut visibility = context.visibility(id.clone());
-    let mut window = timeline::read(context, &id, span, &mut visibility, head.current.as_ref()).await?;
+    let known = Known { head: &head, joined_by: None };
+    let mut window = timeline::read(context, &id, span, &mut visibility, Some(known)).await?;
     let current = context.source.state(&id, &head, plan.upto, true).await?;
     if !context.state_after {
         window.drop_overruled(|kind, key| current.get(kind, key).map(|event| event.stored.event_id.as_str()));

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use banyan_core::LogSeq;
-use banyan_proto::rooms::StateRoot;
+use banyan_proto::rooms::{RoomHead, StateRoot};
 use banyan_rooms::{RoomPlace, visibility::VisibilityFilter};
 use ruma::RoomId;
 
@@ -82,14 +82,34 @@ pub(super) struct Span {
     pub(super) upto: LogSeq,
 }
 
-/// Reads the end of a stored timeline, as far as the reader may see it and wants to. `easy`: a state whose every event the reader
-/// may see, as a joined reader may in the current state.
+/// What saves a joined reader of a timeline most of the reading.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Known<'a> {
+    /// The room's head.
+    pub(super) head: &'a RoomHead,
+    /// The event by which the reader is in the room.
+    pub(super) joined_by: Option<&'a str>,
+}
+
+impl Known<'_> {
+    /// Whether the reader is joined in the state after an event, as far as that can be told without reading: it is the current state, or
+    /// a recent change of it says so. Who is joined sees everything.
+    fn is_joined(self, user: &str, after: &StateRoot) -> bool {
+        if self.head.current.as_ref().is_some_and(|current| current.root == after.root && current.deltas == after.deltas) {
+            return true;
+        }
+        let own = after.deltas.iter().rev().find(|delta| delta.r#type == "m.room.member" && delta.state_key == user);
+        own.is_some_and(|own| self.joined_by == Some(own.event_id.as_str()))
+    }
+}
+
+/// Reads the end of a stored timeline, as far as the reader may see it and wants to. `known` of a reader who is in the room.
 pub(super) async fn read(
     context: &Context,
     room: &RoomId,
     span: Span,
     visibility: &mut VisibilityFilter,
-    easy: Option<&StateRoot>,
+    known: Option<Known<'_>>,
 ) -> Result<Window, SyncError> {
     let limit = context.filter.timeline.limit;
     let mut window = Window::default();
@@ -100,7 +120,8 @@ pub(super) async fn read(
     let mut newest_first: Vec<Shown> = Vec::new();
     let mut from = span.from;
     'pages: for _ in 0..MAX_PAGES {
-        let page = context.source.timeline(room, from, limit.saturating_add(1).clamp(20, 1_000)).await?;
+        let extent = known.map(|known| (known.head.first_arrival, known.head.next_arrival - 1));
+        let page = context.source.timeline(room, extent, from, limit.saturating_add(1).clamp(20, 1_000)).await?;
         for stored in page.events {
             if stored.seq >= span.upto {
                 continue;
@@ -118,7 +139,8 @@ pub(super) async fn read(
                 break 'pages;
             }
             window.before = Some(place.before());
-            let membership = if easy.is_some_and(|easy| same_state(easy, &stored.state_after)) && stored.is_shown() {
+            let joined = known.is_some_and(|known| known.is_joined(context.user.as_str(), &stored.state_after));
+            let membership = if joined && stored.is_shown() {
                 Some(Membership::Join)
             } else {
                 visibility.sees(&stored).await?.map(|membership| Membership::from_text(membership.as_str()))
@@ -145,8 +167,4 @@ pub(super) async fn read(
     newest_first.reverse();
     window.shown = newest_first;
     Ok(window)
-}
-
-fn same_state(one: &StateRoot, other: &StateRoot) -> bool {
-    one.root == other.root && one.deltas == other.deltas
 }
