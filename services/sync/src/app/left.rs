@@ -41,16 +41,25 @@ pub(super) async fn answer(context: &Context, plan: &RoomPlan) -> Result<RoomBod
     if joined_at_token {
         return from_tail(context, plan, changes).await;
     }
-    Ok(last_event_alone(plan))
+    Ok(last_event_alone(context, plan))
 }
 
-/// Nothing but the event that ended it: all that somebody who was not in the room may see.
-fn last_event_alone(plan: &RoomPlan) -> RoomBody {
+/// Whether the timeline may show an event, as far as the filter goes.
+fn takes(context: &Context, plan: &RoomPlan, event: &RoomEvent) -> bool {
+    let timeline = &context.filter.timeline;
+    timeline.limit > 0 && timeline.takes_room(&plan.room) && context.wants(event)
+}
+
+/// Nothing but the event that ended it: all that somebody who was not in the room may see. Where the timeline does not take it, it
+/// is in the state.
+fn last_event_alone(context: &Context, plan: &RoomPlan) -> RoomBody {
     let event = plan.own.last().and_then(|change| change.event.as_ref()).map(|event| event.get());
     let prev_batch = event.as_ref().and_then(|event| event.stored.place).map_or(RoomPlace::END, RoomPlace::before);
     let membership = plan.standing.membership;
-    let timeline = event.into_iter().map(|event| Shown { event, membership }).collect();
-    RoomBody { state: Vec::new(), timeline, limited: false, prev_batch, summary: None, whole: true }
+    let shown = event.clone().filter(|event| takes(context, plan, event));
+    let state = event.filter(|_| context.state_after || shown.is_none()).into_iter().collect();
+    let timeline = shown.into_iter().map(|event| Shown { event, membership }).collect();
+    RoomBody { state, timeline, limited: false, prev_batch, summary: None, whole: true }
 }
 
 /// The user was in the room at the token and left since.
@@ -69,7 +78,7 @@ async fn from_tail(context: &Context, plan: &RoomPlan, changes: &[Arc<RoomChange
         let event = cell.get();
         let hidden = gap.is_some_and(|gap| event.stored.place.is_none_or(|place| place < gap));
         let own = event.state() == Some(("m.room.member", user));
-        if hidden || !(own || context.wants(&event)) || (event.forked && visibility.sees(&event.stored).await?.is_none()) {
+        if hidden || !takes(context, plan, &event) || (event.forked && visibility.sees(&event.stored).await?.is_none()) {
             continue;
         }
         let membership = if own { plan.standing.membership } else { Membership::Join };
@@ -81,12 +90,18 @@ async fn from_tail(context: &Context, plan: &RoomPlan, changes: &[Arc<RoomChange
     }
     // A kick and then a ban: the last word is the user's to know too.
     let last = after.iter().filter(|change| change.membership_of(user).is_some()).filter_map(|change| change.event.as_ref());
-    window.shown.extend(last.map(|event| Shown { event: event.get(), membership: plan.standing.membership }));
-    window.limit(context.filter.timeline.limit.max(1));
+    let last: Vec<Arc<RoomEvent>> = last.map(|event| event.get()).collect();
+    let taken = last.iter().filter(|event| takes(context, plan, event));
+    window.shown.extend(taken.map(|event| Shown { event: event.clone(), membership: plan.standing.membership }));
+    window.limit(context.filter.timeline.limit);
     let changed = state::changed(context, until, &window.shown);
     let shown = |id: &str| window.shown.iter().any(|shown| shown.event.stored.event_id == id);
     let changed = changed.into_iter().filter(|change| context.state_after || !shown(&change.event_id));
-    let state = state::resolve(context, &id, changed).await?;
+    let mut state = state::resolve(context, &id, changed).await?;
+    if let Some(last) = last.last().filter(|last| context.state_after || !shown(last.stored.event_id.as_str())) {
+        state.retain(|event| event.state() != last.state());
+        state.push(last.clone());
+    }
     let prev_batch = window.prev_batch(RoomPlace::END);
     Ok(RoomBody { state, limited: window.limited, prev_batch, timeline: window.shown, summary: None, whole: true })
 }
@@ -94,20 +109,26 @@ async fn from_tail(context: &Context, plan: &RoomPlan, changes: &[Arc<RoomChange
 /// From the rows: the end of what the user may see, and the state when they left.
 async fn from_rows(context: &Context, plan: &RoomPlan) -> Result<RoomBody, SyncError> {
     let id = room_id(&plan.room)?;
-    let Some(place) = context.source.rooms.place_at(&id, plan.standing.seq).await? else { return Ok(last_event_alone(plan)) };
+    let Some(place) = context.source.rooms.place_at(&id, plan.standing.seq).await? else {
+        return Ok(last_event_alone(context, plan));
+    };
     let span = Span { from: place, since: None, upto: LogSeq(plan.standing.seq.0 + 1) };
     let mut visibility = context.visibility(id.clone());
     let mut window = timeline::read(context, &id, span, &mut visibility, None).await?;
     let last = context.source.rooms.event_at_or_before(&id, place).await?;
     let own = |event: &RoomEvent| event.state() == Some(("m.room.member", context.user.as_str()));
-    let mut root = None;
+    let (mut root, mut end) = (None, None);
     if let Some(last) = last {
         root = Some(last.state_after.clone());
-        let event = RoomEvent::new(last, true)?;
+        let event = Arc::new(RoomEvent::new(last, true)?);
         let told = window.shown.iter().any(|shown| shown.event.stored.event_id == event.stored.event_id);
         if own(&event) && !told {
-            window.shown.push(Shown { event: Arc::new(event), membership: plan.standing.membership });
-            window.limit(context.filter.timeline.limit.max(1));
+            if takes(context, plan, &event) {
+                window.shown.push(Shown { event, membership: plan.standing.membership });
+                window.limit(context.filter.timeline.limit);
+            } else {
+                end = Some(event);
+            }
         }
     }
     let mut current = StateMap::default();
@@ -119,6 +140,9 @@ async fn from_rows(context: &Context, plan: &RoomPlan) -> Result<RoomBody, SyncE
         if plan.standing.previous != Membership::Join {
             current = StateMap::default();
         }
+    }
+    if let Some(end) = end {
+        current.insert("m.room.member".to_owned(), context.user.to_string(), end);
     }
     if context.is_lazy() {
         state::lazy_whole(context, &mut current, &window.shown, &[]);

@@ -112,3 +112,53 @@ async fn coming_back_tells_the_room_anew() {
     assert_eq!(body["rooms"]["join"][ROOM]["timeline"]["limited"], true);
     assert!(timeline(&body, "join", ROOM).ends_with(&[join.as_str()]));
 }
+
+fn filtered(request: Request, timeline: &str) -> Request {
+    Request { filter: format!(r#"{{"room":{{"include_leave":true,"timeline":{timeline}}}}}"#).into(), ..request }
+}
+
+#[tokio::test]
+async fn the_timeline_filter_holds_for_the_leave_too_and_the_state_has_it_then() {
+    let mut world = world().await;
+    let mut worker = world.worker();
+    let first = token(&worker.sync(&world, request(BOB)).await).to_owned();
+    let said = world.say(ROOM, ALICE, "bye").await;
+    let name = world.send(ROOM, ALICE, set("m.room.name", "", json!({"name": "then"}))).await;
+    let leave = world.send(ROOM, BOB, member(BOB, "leave")).await;
+    world.send(ROOM, ALICE, set("m.room.name", "", json!({"name": "later"}))).await;
+    let types = r#"{"types":["m.room.message","m.room.name"]}"#;
+    for asked in [filtered(request(BOB), types), filtered(since(BOB, &first), types)] {
+        let body = worker.sync(&world, asked).await;
+        assert_eq!(timeline(&body, "leave", ROOM), [said.as_str(), name.as_str()]);
+        assert!(state(&body, "leave", ROOM).contains(&leave.as_str()));
+    }
+    for asked in [filtered(request(BOB), r#"{"limit":0}"#), filtered(since(BOB, &first), r#"{"limit":0}"#)] {
+        let body = worker.sync(&world, asked).await;
+        assert_eq!(timeline(&body, "leave", ROOM), Vec::<&str>::new());
+        let state = state(&body, "leave", ROOM);
+        assert!(state.contains(&leave.as_str()) && state.contains(&name.as_str()), "{body}");
+    }
+}
+
+#[tokio::test]
+async fn an_end_that_the_timeline_does_not_take_is_in_the_state() {
+    let mut world = world().await;
+    let mut worker = world.worker();
+    world.send(ROOM, ALICE, member("@carol:x", "invite")).await;
+    let [carol, bob] = ["@carol:x", BOB].map(|user| request(user));
+    let carol = token(&worker.sync(&world, carol).await).to_owned();
+    let bob = token(&worker.sync(&world, bob).await).to_owned();
+    let refused = world.send(ROOM, "@carol:x", member("@carol:x", "leave")).await;
+    world.send(ROOM, ALICE, member(BOB, "leave")).await;
+    let ban = world.send(ROOM, ALICE, member(BOB, "ban")).await;
+    let none = r#"{"not_types":["m.room.member"]}"#;
+    for (user, token, end) in [("@carol:x", carol, refused), (BOB, bob, ban)] {
+        for asked in [filtered(request(user), none), filtered(since(user, &token), none)] {
+            let body = worker.sync(&world, asked).await;
+            assert!(!timeline(&body, "leave", ROOM).contains(&end.as_str()));
+            let own = body["rooms"]["leave"][ROOM]["state"]["events"].as_array().unwrap();
+            let own: Vec<_> = own.iter().filter(|event| event["state_key"] == user).collect();
+            assert_eq!((own.len(), &own[0]["event_id"]), (1, &json!(end)), "{body}");
+        }
+    }
+}
