@@ -95,6 +95,7 @@ impl Rpc {
             reason: request.reason,
             profile: request.profile.unwrap_or_default(),
             content: request.content,
+            renew: request.renew,
         };
         let shard = self.inner.shard_of(command.room_id.as_str())?;
         let event_id = shard.run(change_membership::change_membership(shard.clone(), command)).await?;

@@ -78,6 +78,7 @@ impl App {
             reason: change.reason.unwrap_or_default(),
             profile,
             content: change.content,
+            renew: false,
         };
         self.change_membership_at_owner(request).await
     }

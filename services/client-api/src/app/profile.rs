@@ -85,6 +85,8 @@ impl App {
                 profile: Some(profile.clone()),
                 // Not empty: a join without content is done already for who is joined.
                 content: Bytes::from_static(b"{}"),
+                // Who leaves in the meantime stays out.
+                renew: true,
                 ..ChangeMembershipRequest::default()
             };
             if let Err(error) = self.change_membership_at_owner(request).await {

@@ -47,6 +47,7 @@ async fn a_new_name_reaches_the_rooms() {
     tokio::time::timeout(std::time::Duration::from_secs(20), all).await.unwrap();
     let (Call::SetProfile(first), Call::ChangeMembership(second)) = (&calls[0], &calls[1]) else { panic!("{calls:?}") };
     assert_eq!((second.target.as_str(), second.room_id.as_str()), (ALICE, crate::room::ROOM));
+    assert!(second.renew, "who has left meanwhile must not be joined again");
     assert_ne!(first.caller.as_ref().unwrap().request_id, second.caller.as_ref().unwrap().request_id);
 }
 

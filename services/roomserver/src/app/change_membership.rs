@@ -34,6 +34,8 @@ pub(crate) struct ChangeMembership {
     pub(crate) profile: Profile,
     /// Further content, a JSON object; empty for none.
     pub(crate) content: Bytes,
+    /// A join that only renews the member event of who is joined.
+    pub(crate) renew: bool,
 }
 
 /// Changes the membership; answers the event that says so now, a new one or the one that did already.
@@ -51,6 +53,9 @@ pub(crate) async fn change_membership(shard: Arc<Shard>, command: ChangeMembersh
         return Err(unknown_room(command.action));
     }
     let current = turn.state_event("m.room.member", command.target.as_str()).await?;
+    if command.renew && membership_of(current.as_ref()) != Some("join") {
+        return Err(ServiceError::forbidden("you have not joined this room"));
+    }
     if let Some(done) = already(&command, current.as_ref())? {
         return shard.confirm(done).await;
     }

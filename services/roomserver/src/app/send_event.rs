@@ -148,6 +148,7 @@ async fn send_membership(shard: Arc<Shard>, command: SendEvent) -> Result<Arc<st
         reason: String::new(),
         profile: Profile::default(),
         content: command.content,
+        renew: false,
     };
     change_membership::change_membership(shard, command).await
 }

@@ -168,10 +168,14 @@ impl World {
             room_id: room.to_string(),
             target: target.to_owned(),
             action: action.into(),
-            reason: String::new(),
             profile: Some(Profile { displayname: "Name".to_owned(), avatar_url: String::new() }),
             content: if content.is_null() { Vec::new().into() } else { content.to_string().into_bytes().into() },
+            ..ChangeMembershipRequest::default()
         };
+        self.change(request).await
+    }
+
+    pub(crate) async fn change(&self, request: ChangeMembershipRequest) -> Result<String, ServiceError> {
         let answer = self.client.clone().change_membership(request).await;
         answer.map(|answer| answer.into_inner().event_id).map_err(|status| from_status(&status))
     }
