@@ -12,8 +12,7 @@ help: ## Show this list
 
 .PHONY: run
 run: ## Build and start all roles in one process, with the embedded store in ./data
-	cargo build --release --bin banyan
-	exec target/release/banyan serve --config deploy/local/banyan.toml
+	exec cargo run --release --quiet --package banyan --bin banyan -- serve --config deploy/local/banyan.toml
 
 .PHONY: test
 test: ## Run every check and test; fetches what it needs
@@ -27,11 +26,21 @@ lint: ## Formatting, clippy, docs and dependency rules only
 cluster: ## Start NATS, Cassandra and two replicas of every role on loopback
 	tests/prerequisites
 	cargo build --release --bin banyan
-	cargo run --release --package banyan-tests --bin cluster -- start
+	cargo run --release --quiet --package banyan-tests --bin cluster -- start
 
 .PHONY: cluster-stop
 cluster-stop: ## Stop what `make cluster` started
-	cargo run --release --package banyan-tests --bin cluster -- stop
+	cargo run --release --quiet --package banyan-tests --bin cluster -- stop
+
+.PHONY: cluster-status
+cluster-status: ## Say what of it runs
+	cargo run --release --quiet --package banyan-tests --bin cluster -- status
+
+.PHONY: trace
+trace: ## Send one message through a cluster and print its trace
+	tests/prerequisites
+	cargo build --bin banyan
+	cargo test --package banyan-tests --test it traces -- --nocapture --test-threads 1
 
 .PHONY: bench
 bench: ## Measure a release build and print a table

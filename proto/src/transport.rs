@@ -13,6 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use opentelemetry::{propagation::Injector, trace::TraceContextExt};
 use tonic::body::Body;
 use tower::{Service, ServiceExt, util::BoxCloneSyncService};
+use tracing::Instrument as _;
 
 /// Where calls go. Cheap to clone.
 #[derive(Clone)]
@@ -61,15 +62,17 @@ impl Service<Request<Body>> for Transport {
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        inject_trace_context(request.headers_mut());
+        let method = request.uri().path().trim_start_matches('/');
+        let span = tracing::info_span!("call", otel.name = method, otel.kind = "client", rpc.system = "grpc");
+        span.in_scope(|| inject_trace_context(request.headers_mut()));
         match self {
             Self::Remote(channel) => {
                 let answer = channel.call(request);
-                Box::pin(async move { answer.await.map_err(Into::into) })
+                Box::pin(async move { answer.await.map_err(Into::into) }.instrument(span))
             }
             Self::Local(service) => {
                 let answer = service.call(request);
-                Box::pin(async move { answer.await.map_err(|never| match never {}) })
+                Box::pin(async move { answer.await.map_err(|never| match never {}) }.instrument(span))
             }
         }
     }

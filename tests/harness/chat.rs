@@ -85,7 +85,16 @@ fn js_home() -> PathBuf {
         let lock = std::fs::read(home.join("package-lock.json")).expect("package-lock.json");
         let marker = home.join("node_modules/.installed-from");
         if std::fs::read(&marker).ok().as_ref() != Some(&lock) {
-            run(std::process::Command::new("npm").current_dir(&home).args(["ci", "--no-audit", "--no-fund"]), "npm ci");
+            run(
+                std::process::Command::new("npm").current_dir(&home).args([
+                    "ci",
+                    "--no-audit",
+                    "--no-fund",
+                    "--ignore-scripts=false",
+                    "--omit=",
+                ]),
+                "npm ci",
+            );
             std::fs::write(marker, lock).expect("a marker");
         }
         home
@@ -105,7 +114,10 @@ fn nio_python() -> PathBuf {
             if std::fs::read(&marker).ok().as_ref() != Some(&wanted) {
                 run(std::process::Command::new("python3").args(["-m", "venv"]).arg(&home), "python3 -m venv");
                 let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"];
-                run(std::process::Command::new(&python).args(pip).arg(clients().join("nio/requirements.txt")), "pip install");
+                let mut install = std::process::Command::new(&python);
+                // Settings that make sense outside a virtual environment, and fail inside one.
+                install.env("PIP_USER", "0").env_remove("PIP_TARGET").env_remove("PIP_PREFIX");
+                run(install.args(pip).arg(clients().join("nio/requirements.txt")), "pip install");
                 std::fs::write(marker, wanted).expect("a marker");
             }
             python

@@ -6,7 +6,8 @@ pub mod chat;
 pub mod client;
 pub mod cluster;
 pub mod node;
-
+pub mod otlp;
+pub mod spans;
 pub mod traffic;
 
 pub use client::{ClientError, Homeserver, Session};

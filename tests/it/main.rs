@@ -5,5 +5,7 @@
 mod chaos;
 mod clients;
 mod faults;
+mod operations;
 mod structure;
 mod tenants;
+mod traces;

@@ -108,6 +108,7 @@ async fn observe(State(observer): State<Arc<Observer>>, mut request: Request, ne
     let span = tracing::info_span!(
         "http_request", otel.name = format!("{method} {route}"), otel.kind = "server", http.request.method = method,
         http.route = route, request_id = %id, http.response.status_code = tracing::field::Empty,
+        otel.status_code = tracing::field::Empty,
     );
     let started = edge.clock.monotonic();
     let active = Active(observer.active.clone(), [KeyValue::new("http.route", route.clone())]);
@@ -117,9 +118,13 @@ async fn observe(State(observer): State<Arc<Observer>>, mut request: Request, ne
 
     let status = response.status().as_u16();
     span.record("http.response.status_code", status);
+    if response.status().is_server_error() {
+        span.record("otel.status_code", "ERROR");
+    }
     let elapsed = edge.clock.monotonic().saturating_sub(started);
     observer.record(method, route, status, elapsed);
-    tracing::debug!(parent: &span, status, elapsed_ms = elapsed.as_secs_f64() * 1000.0, client = %client.0, "answered");
+    let elapsed_ms = elapsed.as_secs_f64() * 1000.0;
+    span.in_scope(|| tracing::debug!(status, elapsed_ms, client = %client.0, "answered"));
     if let Ok(value) = HeaderValue::from_str(&id.to_string()) {
         response.headers_mut().insert("x-request-id", value);
     }

@@ -79,10 +79,11 @@ impl<K: Ord + std::hash::Hash + Copy + Send + Sync + 'static> RateLimiter<K> {
         let buckets: Cache<(K, String), Arc<Bucket>> =
             Cache::builder().max_capacity(max_callers).time_to_idle(Duration::from_secs(3600)).build();
         let meter = opentelemetry::global::meter("banyan");
-        let refused = meter.u64_counter("http.rate_limited").with_description("Requests that were refused as too many").build();
+        let refused =
+            meter.u64_counter("banyan.http.rate_limited").with_description("Requests that were refused as too many").build();
         let observed = buckets.clone();
         meter
-            .u64_observable_gauge("http.rate_limited_callers")
+            .u64_observable_gauge("banyan.http.rate_limited_callers")
             .with_description("Callers and kinds of requests whose rate is remembered")
             .with_callback(move |observer| observer.observe(observed.entry_count(), &[]))
             .build();

@@ -19,6 +19,7 @@ use crate::{
     cursors, header, hint,
     shared::{Marks, Shared},
     tables::LOG_PROGRESS,
+    trace,
 };
 
 /// A bus that does not take a message in this time has lost it.
@@ -73,9 +74,12 @@ async fn apply_batch(shared: &Shared, subject: &str, #[cfg_attr(not(test), expec
             let _ = answer.send(Ok(committed));
         }
     }
+    let applying = trace::apply(&batch.spans);
     apply(shared, &batch.entries).await;
-    let traceparent = batch.entries.iter().map(|entry| &*entry.traceparent).find(|context| !context.is_empty()).unwrap_or_default();
+    drop(applying);
+    let (publishing, traceparent) = trace::publish(&batch.spans);
     publish(shared, hint::hint(subject.to_owned(), shared.epoch, &batch.rows, batch.next, traceparent)).await;
+    drop(publishing);
     // Whoever has the answer may look at the position at once: it moves first.
     shared.applied.set(batch.next);
     for (answer, committed) in batch.answers {

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use banyan_core::{LogSeq, TimestampMicros};
 use banyan_store::{Append, Cas, Head, LogRow, StoreError};
 use tokio::sync::{mpsc, oneshot};
+use tracing::Span;
 
 use crate::{
     Committed, Entry, LostReason, Proposal, header,
@@ -12,6 +13,7 @@ use crate::{
     queue::Group,
     retry::{Backoff, Deadline, is_transient, until_answered},
     shared::Shared,
+    trace,
 };
 
 /// What the committer hands to the applier.
@@ -27,6 +29,8 @@ pub(crate) struct Batch {
     pub(crate) rows: Vec<LogRow>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) answers: Vec<(Answer, Vec<Committed>)>,
+    /// The spans of those who wait, where something is traced.
+    pub(crate) spans: Vec<Span>,
     /// The end of the log after it.
     pub(crate) next: LogSeq,
 }
@@ -95,7 +99,7 @@ impl Committer {
     fn plan(&mut self) -> Option<Batch> {
         let (groups, padding) = self.take_groups();
         let now = self.shared.clock().now();
-        let mut batch = Batch { rows: Vec::new(), entries: Vec::new(), answers: Vec::new(), next: self.next };
+        let mut batch = Batch { rows: Vec::new(), entries: Vec::new(), answers: Vec::new(), spans: Vec::new(), next: self.next };
         for group in groups {
             self.place(&mut batch, group, now);
         }
@@ -130,7 +134,7 @@ impl Committer {
     }
 
     fn place(&mut self, batch: &mut Batch, group: Group, now: TimestampMicros) {
-        let Group { proposals, indexes, traceparent, answer, .. } = group;
+        let Group { proposals, indexes, traceparent, answer, span, .. } = group;
         let mut committed = Vec::with_capacity(proposals.len());
         for (proposal, index) in proposals.into_iter().zip(indexes) {
             let Proposal { request_id, targets, source, body, .. } = proposal;
@@ -150,6 +154,7 @@ impl Committer {
             batch.next = batch.next.plus(1);
         }
         batch.answers.push((answer, committed));
+        batch.spans.extend(Some(span).filter(|span| !span.is_disabled()));
     }
 
     /// The timestamp of the next entry.
@@ -172,6 +177,7 @@ impl Committer {
             batch_id: self.batch_id(),
             rows: batch.rows.clone(),
         };
+        let _spans = trace::commit(&batch.spans, batch.rows.len());
         let began = shared.clock().monotonic();
         let deadline = Deadline::after(shared.clock(), shared.config().give_up_after);
         let mut backoff = Backoff::new();

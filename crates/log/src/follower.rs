@@ -46,6 +46,8 @@ pub struct FollowBatch {
     pub next: LogSeq,
     /// The entries, without padding; may be empty.
     pub entries: Vec<Entry>,
+    /// The W3C trace context of the span that published it on the bus; empty if it was read from the store or is not traced.
+    pub traceparent: String,
 }
 
 impl Follower {
@@ -127,7 +129,7 @@ impl Follower {
         Ok(())
     }
 
-    fn take(&mut self, message: Message) -> Result<Option<FollowBatch>, FollowError> {
+    fn take(&mut self, mut message: Message) -> Result<Option<FollowBatch>, FollowError> {
         if message.subject.ends_with(".beacon") {
             if let Ok(beacon) = wire::Beacon::decode(message.payload) {
                 self.learn(LogSeq(beacon.applied));
@@ -145,7 +147,9 @@ impl Follower {
             return Ok(None);
         };
         self.learn(LogSeq(hint.applied));
-        self.take_hint(hint)
+        let traceparent = message.headers.iter_mut().find(|(name, _)| name == hint::TRACEPARENT);
+        let traceparent = traceparent.map(|(_, value)| std::mem::take(value)).unwrap_or_default();
+        Ok(self.take_hint(hint)?.map(|batch| FollowBatch { traceparent, ..batch }))
     }
 
     fn learn(&mut self, applied: LogSeq) {
@@ -201,6 +205,7 @@ impl Follower {
     fn advance(&mut self, slots: Vec<Slot>) -> FollowBatch {
         let first = self.position;
         self.position = first.plus(slots.len() as u64);
-        FollowBatch { first, next: self.position, entries: slots.into_iter().filter_map(Slot::into_entry).collect() }
+        let entries = slots.into_iter().filter_map(Slot::into_entry).collect();
+        FollowBatch { first, next: self.position, entries, traceparent: String::new() }
     }
 }

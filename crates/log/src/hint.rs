@@ -13,6 +13,9 @@ use prost::{
 /// Larger batches are announced without their entries: a bus message holds at most 1 MiB.
 const MAX_ENTRY_BYTES: usize = 512 * 1024;
 
+/// The header of the trace that a hint belongs to.
+pub(crate) const TRACEPARENT: &str = "traceparent";
+
 /// The subject of a log's hints.
 pub(crate) fn subject(log: LogId) -> String {
     log.to_string()
@@ -24,7 +27,7 @@ pub(crate) fn beacon_subject(log: LogId) -> String {
 }
 
 /// The hint of a batch that was committed and applied.
-pub(crate) fn hint(subject: String, epoch: Epoch, rows: &[LogRow], applied: LogSeq, traceparent: &str) -> Message {
+pub(crate) fn hint(subject: String, epoch: Epoch, rows: &[LogRow], applied: LogSeq, traceparent: String) -> Message {
     let first_seq = rows.first().map_or(applied.0, |row| row.seq.0);
     let frame = wire::Hint { first_seq, applied: applied.0, epoch: epoch.0, entries: Vec::new() };
     let small = rows.iter().map(|row| row.header.len() + row.body.len()).sum::<usize>() <= MAX_ENTRY_BYTES;
@@ -34,7 +37,7 @@ pub(crate) fn hint(subject: String, epoch: Epoch, rows: &[LogRow], applied: LogS
     for row in entries {
         put_entry(&mut payload, row);
     }
-    let headers = if traceparent.is_empty() { Vec::new() } else { vec![("traceparent".to_owned(), traceparent.to_owned())] };
+    let headers = if traceparent.is_empty() { Vec::new() } else { vec![(TRACEPARENT.to_owned(), traceparent)] };
     Message { subject, headers, payload: payload.freeze() }
 }
 
@@ -68,7 +71,7 @@ mod tests {
             .map(|seq| crate::header::padding(LogSeq(seq), banyan_core::TimestampMicros(9)))
             .map(|row| LogRow { body: Bytes::from(vec![1; 300]), ..row })
             .collect();
-        let message = hint(subject(LogId::rooms(ShardId(1))), Epoch(4), &rows, LogSeq(8), "00-a-b-01");
+        let message = hint(subject(LogId::rooms(ShardId(1))), Epoch(4), &rows, LogSeq(8), "00-a-b-01".to_owned());
         let read = wire::Hint::decode(message.payload).unwrap();
         assert_eq!((read.first_seq, read.applied, read.epoch, read.entries.len()), (5, 8, 4, 3));
         assert_eq!(read.entries[2].body, rows[2].body);
@@ -79,7 +82,7 @@ mod tests {
     fn a_large_batch_is_announced_without_its_entries() {
         let row = crate::header::padding(LogSeq(0), banyan_core::TimestampMicros(9));
         let rows = vec![LogRow { body: Bytes::from(vec![1; 600 * 1024]), ..row }];
-        let read = wire::Hint::decode(hint("rm.1".to_owned(), Epoch(1), &rows, LogSeq(1), "").payload).unwrap();
+        let read = wire::Hint::decode(hint("rm.1".to_owned(), Epoch(1), &rows, LogSeq(1), String::new()).payload).unwrap();
         assert!(read.entries.is_empty());
         assert_eq!(read.applied, 1);
     }

@@ -18,7 +18,7 @@ use crate::{
     shared::{self, Intake, Shared},
     sources::Effect,
     tables::LOG_REQUEST,
-    trace::current_traceparent,
+    trace,
 };
 
 /// When to come back to a full queue: it is empty by then unless the store is slow.
@@ -83,7 +83,7 @@ impl OwnedLog {
             let _ = answer.send(Ok(Vec::new()));
             return Ok(pending);
         };
-        let traceparent = current_traceparent();
+        let (traceparent, span) = (trace::current_traceparent(), trace::append(shared.log, group.len()));
         let mut intake = shared.intake.lock();
         check_open(&intake)?;
         if !intake.queue.admits(&first.tenant, first.lane, group.len(), bytes) {
@@ -97,7 +97,7 @@ impl OwnedLog {
         }
         group.iter().filter_map(|proposal| proposal.source).for_each(|source| intake.sources.queue(source));
         let indexes = group.iter().map(|proposal| proposal.request_id.map_or(0, |id| intake.requests.reserve(id))).collect();
-        intake.queue.push(Group::new(group, indexes, traceparent, answer));
+        intake.queue.push(Group::new(group, indexes, traceparent, answer).within(span));
         drop(intake);
         shared.wake.notify_one();
         Ok(pending)

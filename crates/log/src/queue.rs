@@ -5,6 +5,8 @@ use std::{
     sync::Arc,
 };
 
+use tracing::Span;
+
 use crate::{Proposal, pending::Answer};
 
 /// What a tenant may send before it is the next one's turn, in the unit of [`Group::cost`].
@@ -23,13 +25,20 @@ pub(crate) struct Group {
     pub(crate) indexes: Vec<u32>,
     pub(crate) traceparent: String,
     pub(crate) answer: Answer,
+    /// From the proposal to the answer.
+    pub(crate) span: Span,
     bytes: usize,
 }
 
 impl Group {
     pub(crate) fn new(proposals: Vec<Proposal>, indexes: Vec<u32>, traceparent: String, answer: Answer) -> Self {
         let bytes = size_of_group(&proposals);
-        Self { proposals, indexes, traceparent, answer, bytes }
+        Self { proposals, indexes, traceparent, answer, span: Span::none(), bytes }
+    }
+
+    /// The same with its span.
+    pub(crate) fn within(self, span: Span) -> Self {
+        Self { span, ..self }
     }
 
     pub(crate) const fn len(&self) -> usize {

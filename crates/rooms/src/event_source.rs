@@ -99,14 +99,14 @@ impl<S> std::fmt::Debug for CachedEvents<S> {
 }
 
 impl<S: EventSource> CachedEvents<S> {
-    /// A cache of at most about `max_bytes` over `inner`. Its size is the gauge `banyan.rooms.event_cache.bytes`.
+    /// A cache of at most about `max_bytes` over `inner`. Its size is the gauge `banyan.rooms.event_cache`.
     pub fn new(inner: S, max_bytes: u64) -> Self {
         let cache = Cache::builder()
             .name("events")
             .max_capacity(max_bytes)
             .weigher(|_: &OwnedEventId, event: &KnownEvent| event.weight())
             .build();
-        crate::metrics::observe_cache("banyan.rooms.event_cache.bytes", "Bytes of events held in memory.", &cache);
+        crate::metrics::observe_cache("banyan.rooms.event_cache", "Events held in memory", &cache);
         Self { inner, cache }
     }
 

@@ -64,7 +64,7 @@ impl Nats {
     /// # Panics
     /// If there is no nats-server and none can be fetched.
     pub async fn stopped() -> Self {
-        let program = tokio::task::spawn_blocking(find_program).await.expect("finding nats-server does not panic");
+        let program = tokio::task::spawn_blocking(program).await.expect("finding nats-server does not panic");
         let program = program.unwrap_or_else(|problem| panic!("{problem}"));
         let dir = tempfile::tempdir().expect("a temporary directory");
         Self { port: free_port(), program, dir, arguments: Vec::new(), process: None }
@@ -134,23 +134,28 @@ impl Nats {
 }
 
 /// The nats-server to use: the fetched one, fetched now if Go is there; else the system's.
-fn find_program() -> Result<PathBuf, String> {
+///
+/// # Errors
+/// If there is none and none can be fetched; the text says what to install.
+pub fn program() -> Result<PathBuf, String> {
     let bin = cache_dir().join("bin").join(format!("nats-{NATS_VERSION}"));
     let program = bin.join("nats-server");
     if program.is_file() {
         return Ok(program);
     }
-    match on_path("go") {
+    let fetched = match on_path("go") {
         Some(go) => fetch(&go, &bin).map(|()| program),
-        None => on_path("nats-server").ok_or_else(|| {
-            "tests need a NATS server: install Go 1.24 or later (nats-server is fetched with it), or Debian's package nats-server".to_owned()
-        }),
-    }
+        None => Err(
+            "tests need a NATS server: install Go 1.26 or later (nats-server is fetched with it), or Debian's package nats-server"
+                .to_owned(),
+        ),
+    };
+    fetched.or_else(|problem| on_path("nats-server").ok_or(problem))
 }
 
 fn on_path(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let more = ["/usr/sbin", "/usr/local/go/bin"].map(PathBuf::from);
+    let more = ["/usr/sbin", "/usr/local/sbin", "/usr/local/go/bin"].map(PathBuf::from);
     env::split_paths(&path).chain(more).map(|dir| dir.join(program)).find(|file| file.is_file())
 }
 

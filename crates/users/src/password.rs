@@ -100,7 +100,10 @@ impl Passwords {
         let (salt, output) = random.split_at(16);
         let (salt, output) = (STANDARD_NO_PAD.encode(salt), STANDARD_NO_PAD.encode(output));
         let nobody = format!("$argon2id$v=19$m={},t={},p=1${salt}${output}", config.memory_kib, config.iterations);
-        let gauge = global::meter("banyan").i64_up_down_counter("banyan.password.waiting").build();
+        let gauge = global::meter("banyan")
+            .i64_up_down_counter("banyan.password.waiting")
+            .with_description("Passwords that wait to be hashed or checked")
+            .build();
         Ok(Self(Arc::new(Inner {
             argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params),
             nobody,

@@ -69,9 +69,10 @@ impl Config {
         }
         if self.tenants.is_empty() {
             errors.add("tenants", "at least one server name is needed: [[tenants]] with server_name = \"example.org\"");
-        }
-        for error in Tenants::check(&self.tenants).err().into_iter().flatten() {
-            errors.add("tenants", error.to_string());
+        } else {
+            for error in Tenants::check(&self.tenants).err().into_iter().flatten() {
+                errors.add("tenants", error.to_string());
+            }
         }
         self.topology(&mut errors);
         errors.or_ok(())
@@ -164,6 +165,8 @@ mod tests {
 
     #[test]
     fn tenants_are_needed() {
-        assert!(Config::default().check().unwrap_err().to_string().contains("tenants"));
+        let errors = Config::default().check().unwrap_err();
+        assert_eq!(errors.mistakes().len(), 1, "told once: {errors}");
+        assert_eq!(errors.mistakes()[0].key, "tenants");
     }
 }

@@ -19,6 +19,7 @@ mod role;
 pub mod rpc;
 pub mod source;
 pub mod tails;
+mod trace;
 
 pub use config::SyncConfig;
 pub use role::{Parts, SyncRole};

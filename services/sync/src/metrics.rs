@@ -20,7 +20,11 @@ impl Default for Metrics {
     fn default() -> Self {
         let meter = opentelemetry::global::meter("banyan");
         Self {
-            tail_bytes: meter.u64_gauge("banyan_sync_tail_bytes").with_description("Recent log entries in memory").build(),
+            tail_bytes: meter
+                .u64_gauge("banyan_sync_tail")
+                .with_unit("By")
+                .with_description("Recent log entries in memory")
+                .build(),
             warm_users: meter.u64_gauge("banyan_sync_warm_users").with_description("Users whose rooms are kept current").build(),
             wakes: meter.u64_counter("banyan_sync_wakes").with_description("Users woken by an entry").build(),
             polls: meter.i64_up_down_counter("banyan_sync_requests").with_description("Syncs under way").build(),

@@ -7,6 +7,7 @@ use banyan_proto::{
     status::to_status,
     sync::{SyncChunk, SyncRequest, sync_service_server::SyncService},
 };
+use banyan_runtime::telemetry::causes::add_causes;
 use bytes::Bytes;
 use futures::{Stream, StreamExt, stream};
 use ruma::{OwnedDeviceId, OwnedUserId};
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::task::AbortOnDropHandle;
 use tonic::{Request, Response, Status};
+use tracing::Instrument as _;
 
 use crate::{app::sync, error::SyncError, render::Sink};
 
@@ -45,12 +47,14 @@ impl SyncService for SyncRpc {
         let (out, mut chunks) = mpsc::channel(CHUNKS);
         let syncs = self.syncs.clone();
         // Ends with the response, or when its reader goes.
-        let task = AbortOnDropHandle::new(tokio::spawn(async move {
-            let mut sink = Sink::new(out);
+        let mut sink = Sink::new(out);
+        let causes = sink.causes();
+        let answer = async move {
             if let Err(error) = syncs.sync(request, &mut sink).await {
                 sink.fail(error).await;
             }
-        }));
+        };
+        let task = AbortOnDropHandle::new(tokio::spawn(answer.in_current_span()));
         // An error before the first chunk is the call's own.
         let first = chunks.recv().await.unwrap_or_else(|| Err(SyncError::Internal("the sync ended without an answer".to_owned())));
         let first = first.map_err(status)?;
@@ -59,9 +63,10 @@ impl SyncService for SyncRpc {
             chunk
         });
         let chunks = stream::once(async { Ok(first) }).chain(rest);
-        Ok(Response::new(Box::pin(
-            chunks.map(|chunk: Result<Bytes, SyncError>| chunk.map(|data| SyncChunk { data }).map_err(status)),
-        )))
+        let chunks = chunks.map(|chunk: Result<Bytes, SyncError>| chunk.map(|data| SyncChunk { data }).map_err(status));
+        let mut response: Response<Chunks> = Response::new(Box::pin(chunks));
+        add_causes(response.metadata_mut(), causes.get().map_or(&[], Vec::as_slice));
+        Ok(response)
     }
 }
 

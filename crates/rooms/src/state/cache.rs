@@ -18,11 +18,11 @@ pub struct CachedNodes<S> {
 }
 
 impl<S: NodeSource> CachedNodes<S> {
-    /// A cache of at most about `max_bytes` over `inner`. Its size is the gauge `banyan.rooms.state_cache.bytes`.
+    /// A cache of at most about `max_bytes` over `inner`. Its size is the gauge `banyan.rooms.state_cache`.
     pub fn new(inner: S, max_bytes: u64) -> Self {
         let weigh = |_: &NodeHash, node: &Arc<Node>| u32::try_from(node.weight()).unwrap_or(u32::MAX);
         let cache = Cache::builder().name("state nodes").max_capacity(max_bytes).weigher(weigh).build();
-        crate::metrics::observe_cache("banyan.rooms.state_cache.bytes", "Bytes of state nodes held in memory.", &cache);
+        crate::metrics::observe_cache("banyan.rooms.state_cache", "State nodes held in memory", &cache);
         Self { inner, cache }
     }
 }

@@ -1,7 +1,11 @@
 //! Logs, traces and metrics of the process.
 
+pub mod causes;
+mod lines;
 pub mod propagation;
 mod setup;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, sync::Arc};
 

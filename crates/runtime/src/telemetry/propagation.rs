@@ -15,7 +15,7 @@ use opentelemetry::{
     Context, KeyValue, global,
     metrics::Histogram,
     propagation::{Extractor, Injector},
-    trace::TraceContextExt,
+    trace::{SpanContext, TraceContextExt},
 };
 use tokio::time::Instant;
 use tower::{Layer, Service};
@@ -44,7 +44,7 @@ pub fn inject_message(message: &mut Message) {
 /// The trace context of the current span as a log entry keeps it; empty if nothing is traced.
 #[must_use]
 pub fn traceparent() -> String {
-    headers().into_iter().find_map(|(name, value)| (name == TRACEPARENT).then_some(value)).unwrap_or_default()
+    traceparent_of(&Span::current())
 }
 
 /// Makes `span` part of the trace that a bus message belongs to.
@@ -59,6 +59,43 @@ pub fn continue_traceparent(span: &Span, traceparent: &str) {
     if !traceparent.is_empty() {
         set_parent(span, &Single(traceparent));
     }
+}
+
+/// The W3C trace context of a span; empty if it is not part of a trace.
+#[must_use]
+pub fn traceparent_of(span: &Span) -> String {
+    let context = span.context();
+    if !context.span().span_context().is_valid() {
+        return String::new();
+    }
+    let mut headers = Vec::new();
+    global::get_text_map_propagator(|propagator| propagator.inject_context(&context, &mut Pairs(&mut headers)));
+    headers.into_iter().find_map(|(name, value)| (name == TRACEPARENT).then_some(value)).unwrap_or_default()
+}
+
+/// Whether a trace context belongs to a trace that is recorded.
+#[must_use]
+pub fn is_recorded(traceparent: &str) -> bool {
+    !traceparent.is_empty() && context_of(traceparent).is_sampled()
+}
+
+/// Whether two trace contexts belong to one trace.
+#[must_use]
+pub fn is_same_trace(one: &str, other: &str) -> bool {
+    !one.is_empty() && context_of(one).trace_id() == context_of(other).trace_id()
+}
+
+/// Links `span` to the span of a trace context.
+pub fn link(span: &Span, traceparent: &str) {
+    let context = context_of(traceparent);
+    if context.is_valid() && !span.is_disabled() {
+        span.add_link(context);
+    }
+}
+
+fn context_of(traceparent: &str) -> SpanContext {
+    let context = global::get_text_map_propagator(|propagator| propagator.extract(&Single(traceparent)));
+    context.span().span_context().clone()
 }
 
 /// Makes `span` part of the trace that an HTTP or gRPC request belongs to.

@@ -1,6 +1,6 @@
 //! Builds what [`crate::config::TelemetryConfig`] says and makes it the process's own.
 
-use std::sync::Arc;
+use std::{io::IsTerminal as _, sync::Arc};
 
 use opentelemetry::{KeyValue, global, trace::TracerProvider as _};
 use opentelemetry_otlp::{MetricExporter, SpanExporter, WithExportConfig};
@@ -15,12 +15,13 @@ use tracing::{Level, Metadata, Subscriber, level_filters::LevelFilter};
 use tracing_subscriber::{
     EnvFilter, Layer,
     filter::{FilterExt, filter_fn},
+    fmt::MakeWriter,
     layer::SubscriberExt,
     registry::LookupSpan,
     util::SubscriberInitExt,
 };
 
-use super::{Inner, Telemetry};
+use super::{Inner, Telemetry, lines::WithTrace};
 use crate::{
     NodeInfo,
     config::{ConfigErrors, LogFormat, OtlpConfig, TelemetryConfig},
@@ -68,7 +69,7 @@ pub fn init(config: &TelemetryConfig, node: &NodeInfo) -> Result<Telemetry, Tele
     let resource = resource(node);
     let telemetry = build(&config.otlp, &resource)?;
     let traces = telemetry.0.tracers.as_ref().map(trace_layer);
-    let logs = log_layer(config.log_format, filter);
+    let logs = log_layer(config.log_format, filter, std::io::stderr, std::io::stderr().is_terminal());
     tracing_subscriber::registry().with(logs).with(traces).try_init().map_err(|error| TelemetryError::Twice(error.to_string()))?;
     global::set_text_map_propagator(TraceContextPropagator::new());
     global::set_meter_provider(telemetry.0.meters.clone());
@@ -103,21 +104,26 @@ fn is_traced(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("banyan") && *metadata.level() <= limit
 }
 
-fn log_layer<S>(format: LogFormat, filter: EnvFilter) -> Box<dyn Layer<S> + Send + Sync>
+/// Lines of `format` into `writer`; `ansi`: in colours, where the format has any.
+pub(super) fn log_layer<S, W>(format: LogFormat, filter: EnvFilter, writer: W, ansi: bool) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     // Spans cost time at every request, so they go into the log only if somebody is looking for something.
     let with_spans = filter.max_level_hint().is_some_and(|level| level >= LevelFilter::DEBUG);
     let filter = filter.and(filter_fn(move |metadata| with_spans || metadata.is_event()));
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(ansi);
     match format {
-        LogFormat::Human => lines.with_filter(filter).boxed(),
-        LogFormat::Json => lines.json().flatten_event(true).with_filter(filter).boxed(),
+        LogFormat::Human => {
+            let lines = lines.map_event_format(|lines| WithTrace::human(lines.with_ansi(ansi)));
+            lines.with_filter(filter).boxed()
+        }
+        LogFormat::Json => lines.json().flatten_event(true).map_event_format(WithTrace::json).with_filter(filter).boxed(),
     }
 }
 
-fn log_filter(text: &str) -> Result<EnvFilter, String> {
+pub(super) fn log_filter(text: &str) -> Result<EnvFilter, String> {
     EnvFilter::builder()
         .with_default_directive(LevelFilter::INFO.into())
         .parse(text)

@@ -69,7 +69,9 @@ async fn a_trace_crosses_grpc() {
         let parent = context_of(&span);
         assert!(parent.is_valid());
         ping(transport).instrument(span).await;
-        let there = child_of(&parent, "banyan.runtime.v1.NodeService/Ping").await;
+        let call = child_of(&parent, "banyan.runtime.v1.NodeService/Ping").await;
+        assert_eq!(call.span_kind, opentelemetry::trace::SpanKind::Client);
+        let there = child_of(&call.span_context, "banyan.runtime.v1.NodeService/Ping").await;
         assert_eq!(there.span_kind, opentelemetry::trace::SpanKind::Server);
     }
 }

@@ -74,6 +74,26 @@ impl CassandraOptions {
 
     /// The command that runs a node with its data in `dir`. It ends when this process does, however that ends.
     pub(super) fn command(&self, dir: &Path, address: &str, seed: &str) -> Command {
+        // A shell is replaced by Java; its child watches over the test process, whose statics are never dropped.
+        let watch = "(while kill -0 $PPID 2>/dev/null; do sleep 1; done; kill -9 $$) </dev/null >/dev/null 2>&1 &";
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("{watch}\n{}", self.java(dir, address, seed)));
+        command
+    }
+
+    /// The command that runs a node of its own with its data in `dir`, which exists. It outlives this process.
+    ///
+    /// # Panics
+    /// If Java 17 or Maven are missing (the text names what to install).
+    #[must_use]
+    pub fn lasting_command(&self, dir: &Path, address: &str) -> Command {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(self.java(dir, address, address));
+        command
+    }
+
+    /// Writes the configuration, and gives the line of shell that becomes Java.
+    fn java(&self, dir: &Path, address: &str, seed: &str) -> String {
         fs::write(dir.join("cassandra.yaml"), self.yaml(dir, address, seed)).expect("a configuration file");
         let heap = self.heap;
         let mut java = format!(
@@ -93,10 +113,6 @@ impl CassandraOptions {
             }
         }
         java.push_str(" org.apache.cassandra.service.CassandraDaemon");
-        // A shell is replaced by Java; its child watches over the test process, whose statics are never dropped.
-        let watch = "(while kill -0 $PPID 2>/dev/null; do sleep 1; done; kill -9 $$) </dev/null >/dev/null 2>&1 &";
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("{watch}\n{java}"));
-        command
+        java
     }
 }

@@ -11,6 +11,7 @@ use ruma::{OwnedRoomAliasId, OwnedUserId, RoomAliasId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
+use tracing::Instrument as _;
 
 use super::{App, Requester};
 use crate::calls::RoomClient;
@@ -83,12 +84,13 @@ impl App {
         let plan = self.plan(requester, wish)?;
         let (app, requester) = (self.clone(), requester.clone());
         let (answer, outcome) = oneshot::channel();
-        self.shutdown.spawn(Stage::Listeners, "create room", async move {
+        let work = async move {
             let result = app.carry_out(&requester, plan, body).await;
             if let Err(result) = answer.send(result) {
                 tracing::debug!(made = result.is_ok(), "a client went away while its room was made");
             }
-        });
+        };
+        self.shutdown.spawn(Stage::Listeners, "create room", work.in_current_span());
         outcome.await.map_err(|_| ServiceError::new(ErrorCode::Unknown, "the process ended while a room was made"))?
     }
 

@@ -11,6 +11,7 @@ use banyan_runtime::Stage;
 use bytes::Bytes;
 use ruma::UserId;
 use serde_json::Value;
+use tracing::Instrument as _;
 
 use super::{App, Requester, auth::guest_access_forbidden};
 
@@ -63,7 +64,11 @@ impl App {
             .await?;
         if IN_MEMBER_EVENTS.contains(&field) {
             let (app, requester) = (self.clone(), requester.clone());
-            self.shutdown.spawn(Stage::Listeners, "profile to rooms", async move { app.spread_profile(&requester).await });
+            self.shutdown.spawn(
+                Stage::Listeners,
+                "profile to rooms",
+                async move { app.spread_profile(&requester).await }.in_current_span(),
+            );
         }
         Ok(())
     }

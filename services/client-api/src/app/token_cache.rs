@@ -54,7 +54,7 @@ impl TokenCache {
         let tokens = Cache::new(capacity);
         let observed = tokens.clone();
         opentelemetry::global::meter("banyan")
-            .u64_observable_gauge("client_api.token_cache.entries")
+            .u64_observable_gauge("banyan.client_api.token_cache")
             .with_description("Access tokens that are remembered")
             .with_callback(move |observer| observer.observe(observed.entry_count(), &[]))
             .build();

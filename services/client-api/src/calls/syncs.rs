@@ -7,10 +7,11 @@ use banyan_proto::{
     status::from_status,
     sync::{SyncChunk, SyncRequest, sync_service_client::SyncServiceClient},
 };
-use banyan_runtime::{MAX_MESSAGE_BYTES, Role, ShardRouter};
+use banyan_runtime::{MAX_MESSAGE_BYTES, Role, ShardRouter, telemetry::causes::link_causes};
 use bytes::Bytes;
 use futures::{Stream, StreamExt as _, stream};
 use tonic::{Response, Streaming};
+use tracing::Span;
 
 /// Asks the sync worker that a user's requests go to, or another while that one is away.
 #[derive(Clone, Debug)]
@@ -37,7 +38,10 @@ impl Syncs {
             let request = request.clone();
             async move {
                 let mut client = SyncServiceClient::new(transport).max_decoding_message_size(MAX_MESSAGE_BYTES);
-                let mut chunks = client.sync(request).await?.into_inner();
+                let answer = client.sync(request).await?;
+                // A long poll is a trace of its own; what ended it is linked to it.
+                link_causes(&Span::current(), answer.metadata());
+                let mut chunks = answer.into_inner();
                 let first = chunks.message().await?;
                 Ok(Response::new((first, chunks)))
             }

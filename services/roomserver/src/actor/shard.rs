@@ -18,6 +18,7 @@ use moka::sync::Cache;
 use parking_lot::Mutex;
 use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
 
 use super::{Caller, CommandKey, Outcome, commit::answer_of, room::RoomCell};
 use crate::{metrics::Metrics, parts::Shared};
@@ -83,14 +84,15 @@ impl Shard {
     ) -> Result<T, ServiceError> {
         self.check()?;
         let shard = self.clone();
-        let task = self.tasks.spawn(async move {
+        let work = async move {
             let result = command.await;
             // What memory refuses only an owner may refuse: one that was paused may have been overtaken.
             if let Err(ServiceError { code: ErrorCode::Forbidden | ErrorCode::NotFound | ErrorCode::Conflict, .. }) = &result {
                 shard.log.check_lease().await?;
             }
             result
-        });
+        };
+        let task = self.tasks.spawn(work.in_current_span());
         task.await.unwrap_or_else(|error| Err(ServiceError::internal(format!("the command failed: {error}"))))
     }
 

@@ -27,6 +27,7 @@ use crate::{
         Plan, RoomPlan, Tails,
         change::{Membership, UserChange, UserChangeKind},
     },
+    trace,
 };
 
 /// The generation of shards that tokens are for.
@@ -139,6 +140,8 @@ impl Syncs {
             if plan.user.as_ref().is_some_and(|changes| is_revoked(request, changes)) {
                 return Err(SyncError::Revoked);
             }
+            let causes = trace::causes(&plan);
+            let answering = trace::answer(&causes);
             let lazy = self.lazy_session(request, &filter, Some(text));
             let response = self.since(request, &filter, &since, plan, lazy.clone()).await?;
             if is_over || !response.is_empty() {
@@ -147,8 +150,10 @@ impl Syncs {
                     lazy.finish(&token);
                 }
                 self.metrics.answered(if response.is_empty() { "empty" } else { "incremental" });
+                sink.caused_by(causes);
                 return write(sink, &token, response).await;
             }
+            drop(answering);
             since = response.token;
             tokio::select! {
                 () = woken => {}

@@ -1,5 +1,7 @@
 //! Where a body goes, in chunks.
 
+use std::sync::{Arc, OnceLock};
+
 use bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 
@@ -13,13 +15,26 @@ const CHUNK: usize = 64 * 1024;
 pub struct Sink {
     buffer: BytesMut,
     out: mpsc::Sender<Result<Bytes, SyncError>>,
+    causes: Arc<OnceLock<Vec<String>>>,
 }
 
 impl Sink {
     /// A sink that hands chunks to `out`.
     #[must_use]
     pub fn new(out: mpsc::Sender<Result<Bytes, SyncError>>) -> Self {
-        Self { buffer: BytesMut::new(), out }
+        Self { buffer: BytesMut::new(), out, causes: Arc::default() }
+    }
+
+    /// The W3C trace contexts of what the body tells: set before its first chunk, if at all.
+    #[must_use]
+    pub fn causes(&self) -> Arc<OnceLock<Vec<String>>> {
+        self.causes.clone()
+    }
+
+    /// Says which traces the body answers.
+    pub fn caused_by(&self, causes: Vec<String>) {
+        // A second time would be another body's.
+        let _ = self.causes.set(causes);
     }
 
     /// Appends bytes.

@@ -201,6 +201,8 @@ pub struct RoomChange {
     pub bulk: bool,
     /// Whether it wakes readers.
     pub wakes: bool,
+    /// The W3C trace context that brought it; empty if it is not recorded.
+    pub trace: String,
     /// Bytes it takes, roughly.
     pub weight: usize,
 }

@@ -12,6 +12,8 @@ use bytes::Bytes;
 use prost::Message;
 use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 
+use crate::trace;
+
 use super::change::{EventCell, MemberChange, Membership, RoomChange, RoomEvent, StateChange, UserChange, UserChangeKind};
 
 /// A room entry, read.
@@ -64,6 +66,7 @@ pub fn room_entry(entry: &Entry) -> DecodedRoom {
         gap: None,
         bulk: false,
         wakes: false,
+        trace: trace::recorded(&entry.traceparent),
         weight: 128,
     };
     match body.kind {

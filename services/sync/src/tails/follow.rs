@@ -8,6 +8,7 @@ use tokio::{task::JoinSet, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::Tails;
+use crate::trace;
 
 /// How long to wait before a store that failed is asked again.
 const RETRY: Duration = Duration::from_millis(250);
@@ -50,7 +51,10 @@ async fn follow(tails: Arc<Tails>, logs: Logs, log: LogId, start_entries: u64) {
         let mut follower = logs.follow(log, at);
         at = loop {
             match follower.next().await {
-                Ok(batch) => tails.apply(log, &batch),
+                Ok(mut batch) => {
+                    let _spans = trace::receive(log, &mut batch);
+                    tails.apply(log, &batch);
+                }
                 Err(FollowError::Gone { first }) => {
                     tracing::warn!(%log, position = %follower.position(), %first, "entries were dropped before they were read");
                     break first;

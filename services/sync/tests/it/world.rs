@@ -171,7 +171,12 @@ impl Worker {
         let end = entries.len().min(*position + most);
         if end > *position {
             let first = LogSeq(*position as u64);
-            let batch = FollowBatch { first, next: LogSeq(end as u64), entries: entries[*position..end].to_vec() };
+            let batch = FollowBatch {
+                first,
+                next: LogSeq(end as u64),
+                entries: entries[*position..end].to_vec(),
+                traceparent: String::new(),
+            };
             *position = end;
             self.tails.apply(log, &batch);
         }
