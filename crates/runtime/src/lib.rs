@@ -13,6 +13,7 @@ pub mod health;
 mod installation;
 mod membership;
 mod node;
+mod owners;
 mod ownership;
 mod peers;
 mod roles;

@@ -7,7 +7,11 @@ use banyan_proto::{
     runtime::{PingRequest, PingResponse, node_service_client::NodeServiceClient},
     transport::Transport,
 };
-use parking_lot::RwLock;
+use futures::{
+    FutureExt as _,
+    future::{BoxFuture, WeakShared},
+};
+use parking_lot::{Mutex, RwLock};
 use tokio::time::timeout;
 use tonic::transport::{Channel, Endpoint};
 
@@ -37,13 +41,15 @@ pub struct Peers {
     config: GrpcConfig,
     local: OnceLock<Transport>,
     channels: RwLock<HashMap<String, Channel>>,
+    /// Questions under way: who asks the same meanwhile gets the same answer.
+    pings: Mutex<HashMap<String, WeakShared<BoxFuture<'static, PingOutcome>>>>,
 }
 
 impl Peers {
     /// Transports of the process that is reached at `addr` and belongs to the installation of this id.
     #[must_use]
     pub fn new(addr: String, installation: String, config: GrpcConfig) -> Self {
-        Self { addr, installation, config, local: OnceLock::new(), channels: RwLock::default() }
+        Self { addr, installation, config, local: OnceLock::new(), channels: RwLock::default(), pings: Mutex::default() }
     }
 
     /// Sets the transport to this process's own services, once: calls to its own address take no socket from then on.
@@ -86,16 +92,21 @@ impl Peers {
         &self.installation
     }
 
-    /// Asks who is at an address. A process of another installation counts as nobody.
+    /// Asks who is at an address. A process of another installation counts as nobody. Questions to one address at the same time are
+    /// one question, with the patience of the first.
     pub async fn ping(&self, addr: &str, patience: Duration) -> PingOutcome {
         let Ok(transport) = self.get(addr) else { return PingOutcome::Refused };
-        let mut client = NodeServiceClient::new(transport);
-        match timeout(patience, client.ping(PingRequest {})).await {
-            Ok(Ok(answer)) if answer.get_ref().installation != self.installation => PingOutcome::Refused,
-            Ok(Ok(answer)) => PingOutcome::Answered(node_info(addr, answer.into_inner())),
-            Ok(Err(status)) if is_refused(&status) => PingOutcome::Refused,
-            Ok(Err(_)) | Err(_) => PingOutcome::Silent,
-        }
+        let question = {
+            let mut pings = self.pings.lock();
+            pings.retain(|_, question| question.upgrade().is_some_and(|question| question.peek().is_none()));
+            let under_way = pings.get(addr).and_then(WeakShared::upgrade);
+            under_way.unwrap_or_else(|| {
+                let question = ping(transport, addr.to_owned(), self.installation.clone(), patience).boxed().shared();
+                pings.extend(question.downgrade().map(|weak| (addr.to_owned(), weak)));
+                question
+            })
+        };
+        question.await
     }
 
     fn open(&self, addr: &str) -> Result<Channel, ServiceError> {
@@ -111,6 +122,16 @@ impl Peers {
             .initial_stream_window_size(1024 * 1024)
             .initial_connection_window_size(8 * 1024 * 1024)
             .connect_lazy())
+    }
+}
+
+async fn ping(transport: Transport, addr: String, installation: String, patience: Duration) -> PingOutcome {
+    let mut client = NodeServiceClient::new(transport);
+    match timeout(patience, client.ping(PingRequest {})).await {
+        Ok(Ok(answer)) if answer.get_ref().installation != installation => PingOutcome::Refused,
+        Ok(Ok(answer)) => PingOutcome::Answered(node_info(&addr, answer.into_inner())),
+        Ok(Err(status)) if is_refused(&status) => PingOutcome::Refused,
+        Ok(Err(_)) | Err(_) => PingOutcome::Silent,
     }
 }
 

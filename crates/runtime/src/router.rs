@@ -1,14 +1,13 @@
 //! Finds who must answer a call, and tries again where another than expected does.
 
-use std::{collections::HashMap, fmt, future::Future, sync::Arc, time::Duration};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use banyan_core::{Clock, Entropy, ErrorCode, LogId, ServiceError};
 use banyan_log::Logs;
 use banyan_proto::{status::from_status, transport::Transport};
-use parking_lot::RwLock;
 use tonic::{Code, Response, Status};
 
-use crate::{Discovery, Membership, Peers, Role};
+use crate::{Discovery, Membership, Peers, Role, owners::Owners};
 
 /// How long a call is tried before it fails.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(10);
@@ -32,15 +31,13 @@ pub struct ShardRouter {
     peers: Arc<Peers>,
     clock: Arc<dyn Clock>,
     entropy: Arc<dyn Entropy>,
-    /// Addresses of owners as last heard. One per log, so bounded.
-    owners: RwLock<HashMap<LogId, String>>,
 }
 
 impl ShardRouter {
     /// A router that knows nothing yet.
     #[must_use]
     pub fn new(logs: Logs, discovery: Arc<Discovery>, peers: Arc<Peers>, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Self {
-        Self { logs, discovery, peers, clock, entropy, owners: RwLock::default() }
+        Self { logs, discovery, peers, clock, entropy }
     }
 
     /// Calls the owner of a log; finds it, and tries again when it moves or does not answer, for at most [`CALL_DEADLINE`].
@@ -70,6 +67,7 @@ impl ShardRouter {
         let give_up = self.clock.monotonic() + deadline;
         let mut tries = 0;
         loop {
+            let heard = self.owners().announced(log);
             let error = match self.try_owner(log, &call, give_up).await {
                 Ok(answer) => return Ok(answer),
                 Err(failure) => failure.may_retry()?,
@@ -80,7 +78,10 @@ impl ShardRouter {
                 return Err(exhausted(log, &error));
             }
             tracing::debug!(%log, tries, %error, "trying again");
-            tokio::time::sleep(pause).await;
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.owners().announced_after(log, heard) => {}
+            }
         }
     }
 
@@ -133,14 +134,18 @@ impl ShardRouter {
         self.peers.get(&nodes.get(pick).ok_or_else(|| nobody(role))?.addr)
     }
 
+    fn owners(&self) -> &Owners {
+        self.discovery.owners()
+    }
+
     /// Remembers who owns a log, for example because this process opened it.
     pub fn set_owner(&self, log: LogId, addr: &str) {
-        self.owners.write().insert(log, addr.to_owned());
+        self.owners().set(log, addr);
     }
 
     /// Forgets who owns a log: the next call asks the store.
     pub fn forget_owner(&self, log: LogId) {
-        self.owners.write().remove(&log);
+        self.owners().forget(log);
     }
 
     /// One try: returns the answer, or why there is none.
@@ -169,12 +174,12 @@ impl ShardRouter {
         match failure {
             Failure::Final(_) => {}
             Failure::Lost(_) => {
-                self.forget_owner(log);
+                self.owners().forget_at(log, addr);
                 self.discovery.suspect(addr);
             }
             Failure::Retry(error) => match &error.owner {
                 Some(owner) if owner != addr => self.set_owner(log, owner),
-                _ if error.code == ErrorCode::NotOwner => self.forget_owner(log),
+                _ if error.code == ErrorCode::NotOwner => self.owners().forget_at(log, addr),
                 _ => {}
             },
         }
@@ -183,8 +188,15 @@ impl ShardRouter {
     /// Resolves when the log has another owner than `addr`, or when time is up: waiting for an answer makes no sense then.
     async fn overtaken(&self, log: LogId, addr: &str, give_up: Duration) -> Failure {
         loop {
+            let heard = self.owners().announced(log);
             let left = give_up.saturating_sub(self.clock.monotonic());
-            tokio::time::sleep(left.min(OWNER_CHECK)).await;
+            tokio::select! {
+                () = tokio::time::sleep(left.min(OWNER_CHECK)) => {}
+                () = self.owners().announced_after(log, heard) => match self.owners().get(log) {
+                    Some(owner) if owner != addr => return moved(),
+                    _ => continue,
+                },
+            }
             if left <= OWNER_CHECK {
                 return Failure::Lost(ServiceError::new(ErrorCode::Unknown, "the owner has not answered in time"));
             }
@@ -193,14 +205,14 @@ impl ShardRouter {
                 && row.addr != addr
             {
                 self.set_owner(log, &row.addr);
-                return Failure::Retry(ServiceError::new(ErrorCode::Unknown, "the shard moved while it was called"));
+                return moved();
             }
         }
     }
 
     async fn find_owner(&self, log: LogId) -> Result<String, ServiceError> {
-        if let Some(addr) = self.owners.read().get(&log) {
-            return Ok(addr.clone());
+        if let Some(addr) = self.owners().get(log) {
+            return Ok(addr);
         }
         let recorded = self.logs.owner(log).await.map_err(|error| ServiceError::unavailable(error.to_string()))?;
         if let Some(row) = recorded.filter(|row| !row.addr.is_empty()) {
@@ -264,6 +276,10 @@ impl Failure {
     }
 }
 
+fn moved() -> Failure {
+    Failure::Retry(ServiceError::new(ErrorCode::Unknown, "the shard moved while it was called"))
+}
+
 fn nobody(role: Role) -> ServiceError {
     ServiceError::unavailable(format!("no live replica of {role}"))
 }
@@ -274,6 +290,6 @@ fn exhausted(log: LogId, last: &ServiceError) -> ServiceError {
 
 impl fmt::Debug for ShardRouter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ShardRouter").field("known", &self.owners.read().len()).finish_non_exhaustive()
+        f.debug_struct("ShardRouter").field("known", &self.owners().len()).finish_non_exhaustive()
     }
 }

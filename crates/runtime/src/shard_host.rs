@@ -25,6 +25,6 @@ pub trait ShardHost: Send + Sync + 'static {
     async fn prepare(&self, log: LogId);
 
     /// The log is lost or handed over, and refuses what is proposed from now on: stop answering for it, let commands under way end with
-    /// `NotOwner`, and drop all memory of it. When this returns the next owner may begin.
+    /// `NotOwner`, and drop all memory of it. The next owner may have begun already.
     async fn close(&self, log: LogId);
 }

@@ -9,6 +9,7 @@ use banyan_core::{Clock, Entropy, ShardCount};
 use banyan_rooms::reader::RoomReader;
 use banyan_store::Store;
 use banyan_tenants::Tenants;
+use banyan_users::UserReader;
 
 use crate::{RoomserverConfig, signers::Signers};
 
@@ -56,6 +57,7 @@ pub(crate) struct Shared {
     pub(crate) tenants: Tenants,
     pub(crate) signers: Signers,
     pub(crate) reader: RoomReader,
+    pub(crate) users: UserReader,
     pub(crate) config: RoomserverConfig,
     /// When the last room was made, in milliseconds.
     last_room: AtomicU64,
@@ -65,6 +67,7 @@ impl Shared {
     pub(crate) fn new(parts: RoomserverParts) -> Result<Self, SetupError> {
         Ok(Self {
             signers: Signers::of(&parts.tenants)?,
+            users: UserReader::new(parts.store.clone()),
             reader: RoomReader::new(parts.store, parts.config.state_cache_bytes),
             clock: parts.clock,
             entropy: parts.entropy,

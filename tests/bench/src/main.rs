@@ -7,11 +7,11 @@ mod report;
 mod scenarios;
 mod target;
 
-use std::{error::Error, path::PathBuf, time::Duration};
+use std::{error::Error, path::PathBuf, slice, time::Duration};
 
 use clap::{Parser, ValueEnum};
 use report::{Better, Figure};
-use scenarios::{delivery, initial_sync, sends, wake};
+use scenarios::{cluster, delivery, initial_sync, sends, wake};
 use target::Target;
 
 #[derive(Parser)]
@@ -40,6 +40,16 @@ struct Arguments {
     rooms: usize,
 }
 
+impl Arguments {
+    fn wants(&self, scenario: Scenario) -> bool {
+        self.scenarios.iter().any(|wanted| *wanted == scenario || *wanted == Scenario::All)
+    }
+
+    fn length(&self) -> Duration {
+        Duration::from_secs(self.seconds)
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Scenario {
     /// Everything below.
@@ -54,6 +64,8 @@ enum Scenario {
     Wake,
     /// An initial sync with many rooms.
     InitialSync,
+    /// Sends per second in a cluster, and the stalls of senders when a roomserver is killed or drained. No peer takes part.
+    Cluster,
 }
 
 #[tokio::main]
@@ -64,14 +76,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
         Some(launcher) => Some(measure(&arguments.peer_name, launcher, &arguments).await?),
         None => None,
     };
-    let figures = measure("banyan", &arguments.launcher, &arguments).await?;
+    let mut figures = measure("banyan", &arguments.launcher, &arguments).await?;
+    if arguments.wants(Scenario::Cluster) {
+        figures.extend(cluster::run(arguments.length()).await?);
+    }
     report::print("banyan", &figures, peer.as_ref().map(|figures| (arguments.peer_name.as_str(), figures.as_slice())));
     Ok(())
 }
 
 async fn measure(name: &str, launcher: &std::path::Path, arguments: &Arguments) -> Result<Vec<Figure>, Box<dyn Error>> {
-    let wanted = |scenario| arguments.scenarios.iter().any(|wanted| *wanted == scenario || *wanted == Scenario::All);
-    let length = Duration::from_secs(arguments.seconds);
+    let wanted = |scenario| arguments.wants(scenario);
+    let length = arguments.length();
     let mut figures = Vec::new();
     if wanted(Scenario::Idle) {
         let target = Target::start(name, launcher).await?;
@@ -81,11 +96,11 @@ async fn measure(name: &str, launcher: &std::path::Path, arguments: &Arguments) 
     }
     if wanted(Scenario::Sends) || wanted(Scenario::Delivery) {
         let target = Target::start(name, launcher).await?;
-        let many = sends::run(&target.server, 64, 64, length).await?;
+        let many = sends::run(slice::from_ref(&target.server), 64, 64, length).await?;
         let half_load = many[0].value / 2.0;
         if wanted(Scenario::Sends) {
             figures.extend(many);
-            figures.extend(sends::run(&target.server, 64, 1, length).await?);
+            figures.extend(sends::run(slice::from_ref(&target.server), 64, 1, length).await?);
             figures.push(Figure::new("resident memory, after the load", target.resident_mib()?, "MiB", Better::Less));
         }
         if wanted(Scenario::Delivery) {

@@ -13,6 +13,8 @@ pub(crate) struct Server {
     pub(crate) address: String,
     /// Host header: the server name.
     pub(crate) host: String,
+    /// The process that answers, where it is one.
+    pub(crate) process: Option<u32>,
 }
 
 /// A logged-in device.

@@ -46,7 +46,7 @@ impl Target {
             .stdout(Stdio::null())
             .stderr(Stdio::inherit())
             .spawn()?;
-        let server = Server { address, host: "bench.localhost".to_owned() };
+        let server = Server { address, host: "bench.localhost".to_owned(), process: Some(process.id()) };
         let mut target = Self { name: name.to_owned(), server, start_up: Duration::ZERO, process, _data: data };
         target.wait_until_ready().await?;
         target.start_up = started.elapsed();
@@ -82,6 +82,15 @@ impl Drop for Target {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// CPU time that a process has taken so far (Linux: fields 14 and 15 of `/proc/<id>/stat`, in hundredths of a second).
+pub(crate) fn cpu_time(process: u32) -> io::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // The second field, a name in brackets, may hold anything.
+    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks: u64 = rest.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Ok(Duration::from_millis(10 * ticks))
 }
 
 fn free_port() -> io::Result<u16> {

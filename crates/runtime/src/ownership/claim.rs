@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use banyan_core::{Epoch, LogId};
 use banyan_log::{ClaimError, LostReason, OwnedLog};
 use banyan_proto::runtime::{YieldShardRequest, node_service_client::NodeServiceClient};
-use banyan_store::OwnerRow;
+use banyan_store::{OwnerRow, StoreError};
 use opentelemetry::KeyValue;
 
 use super::Ownership;
@@ -36,8 +36,6 @@ enum Verdict {
 impl Ownership {
     /// Sees to a busy slot that should be here.
     pub(super) async fn look(self: &Arc<Self>, log: LogId) {
-        // The semaphore is never closed.
-        let Ok(_permit) = self.claims.acquire().await else { return };
         match self.judge(log).await {
             Verdict::Claim { judged, given } => self.claim(log, judged, given).await,
             Verdict::Leave(row) => self.ask_for(log, &row).await,
@@ -45,9 +43,15 @@ impl Ownership {
         }
     }
 
+    async fn recorded(&self, log: LogId) -> Result<Option<OwnerRow>, StoreError> {
+        // The semaphore is never closed.
+        let _permit = self.claims.acquire().await;
+        self.context.logs.owner(log).await
+    }
+
     /// The claim rule: only if nobody owns it, or its owner is silent on the bus and does not answer a direct question.
     async fn judge(&self, log: LogId) -> Verdict {
-        let row = match self.context.logs.owner(log).await {
+        let row = match self.recorded(log).await {
             Ok(row) => row,
             Err(error) => {
                 tracing::debug!(%log, %error, "cannot read who owns a shard");
@@ -65,6 +69,9 @@ impl Ownership {
         }
         if self.context.discovery.membership().get(&row.owner).is_some() {
             return Verdict::Leave(row);
+        }
+        if self.context.discovery.is_just_gone(&row.owner) {
+            return Verdict::Claim { judged, given: false };
         }
         self.question(row).await
     }
@@ -88,7 +95,9 @@ impl Ownership {
         }
     }
 
-    async fn claim(self: &Arc<Self>, log: LogId, judged: Option<Epoch>, given: bool) {
+    pub(super) async fn claim(self: &Arc<Self>, log: LogId, judged: Option<Epoch>, given: bool) {
+        // What was handed over is waited for, and whoever handed it over sees to it that it is not too much at once.
+        let _permit = if given { None } else { self.claims.acquire().await.ok() };
         let begun = self.context.clock.monotonic();
         let Some(host) = self.hosts.get(&log.kind).filter(|_| !self.ending()) else { return self.fail(log, FAILED_PAUSE) };
         let node = self.context.log_node();
@@ -115,11 +124,12 @@ impl Ownership {
         let took = self.context.clock.monotonic().saturating_sub(begun);
         self.claim_duration.record(took.as_secs_f64(), &[KeyValue::new("kind", log.kind.as_str()), KeyValue::new("given", given)]);
         tracing::debug!(%log, epoch = %owned.epoch(), given, ?took, "owned");
-        self.context.router.set_owner(log, &self.context.node.addr);
         if given {
             self.slots.moved(log, self.context.clock.monotonic());
         }
+        let epoch = owned.epoch();
         self.hold(log, owned);
+        self.context.discovery.announce(log, epoch).await;
     }
 
     /// Marks a slot as owned, and waits for its loss.

@@ -32,24 +32,28 @@ impl Ownership {
         }
         let Some(owned) = self.slots.begin_leaving(log, None) else { return };
         let released = owned.release(to.clone()).await;
-        if let Some(host) = self.hosts.get(&log.kind) {
-            host.host.close(log).await;
-        }
+        let told = async {
+            match (&released, &to) {
+                (Ok(epoch), Some(target)) => {
+                    tracing::debug!(%log, %epoch, to = target.addr, "handed over");
+                    self.context.router.set_owner(log, &target.addr);
+                    self.tell(log, *epoch, target).await;
+                }
+                _ => self.context.router.forget_owner(log),
+            }
+        };
+        let closed = async {
+            if let Some(host) = self.hosts.get(&log.kind) {
+                host.host.close(log).await;
+            }
+        };
+        // Commands under way may take their time to end; the target need not wait for them, as nothing that they propose gets in.
+        tokio::join!(told, closed);
         let now = self.context.clock.monotonic();
-        match (released, to) {
-            (Ok(epoch), Some(target)) => {
-                tracing::debug!(%log, %epoch, to = target.addr, "handed over");
-                self.context.router.set_owner(log, &target.addr);
-                self.slots.hand_over(log, now, now + HANDED_PAUSE);
-                self.tell(log, epoch, &target).await;
-            }
-            (Ok(_), None) => {
-                self.context.router.forget_owner(log);
-                self.slots.hand_over(log, now, now + HANDED_PAUSE);
-            }
-            (Err(error), _) => {
+        match released {
+            Ok(_) => self.slots.hand_over(log, now, now + HANDED_PAUSE),
+            Err(error) => {
                 tracing::warn!(%log, %error, "a hand-over failed; any may claim the shard now");
-                self.context.router.forget_owner(log);
                 self.slots.fail(log, now, now);
                 self.wake.notify_one();
             }

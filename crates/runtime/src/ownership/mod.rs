@@ -117,8 +117,13 @@ impl Ownership {
     pub(crate) fn take(self: &Arc<Self>, log: LogId, epoch: Epoch) -> Result<(), ServiceError> {
         self.host_for(log)?;
         tracing::debug!(%log, %epoch, "was handed to this process");
-        self.slots.name(log);
-        self.review();
+        if self.slots.begin_taking(log) {
+            let this = self.clone();
+            self.context.shutdown.spawn(Stage::Shards, "take a shard", async move {
+                this.claim(log, Some(epoch), true).await;
+                this.report_health();
+            });
+        }
         Ok(())
     }
 

@@ -13,12 +13,22 @@ struct Slot {
     state: State,
     /// `shard_owner` names this process, whatever the hash says.
     named: bool,
+    /// That was said while the slot was busy: whatever comes of that, it is looked at again at once.
+    named_while_busy: bool,
     /// Not to be looked at before.
     next_look: Duration,
     /// When it was last handed over, to or from here.
     moved: Option<Duration>,
     /// Since when it should be served here or there and is not known to be; `Some(0)` from the start.
     unsettled: Option<Duration>,
+}
+
+impl Slot {
+    /// A busy slot is foreign again, and looked at later; at once if there was news meanwhile.
+    fn rest(&mut self, next_look: Duration) {
+        self.state = State::Foreign;
+        self.next_look = if std::mem::take(&mut self.named_while_busy) { Duration::ZERO } else { next_look };
+    }
 }
 
 enum State {
@@ -33,6 +43,7 @@ impl Slots {
         let slot = || Slot {
             state: State::Foreign,
             named: false,
+            named_while_busy: false,
             next_look: Duration::ZERO,
             moved: None,
             unsettled: Some(Duration::ZERO),
@@ -61,8 +72,19 @@ impl Slots {
     pub(super) fn name(&self, log: LogId) {
         if let Some(slot) = self.0.lock().get_mut(&log) {
             slot.named = true;
+            slot.named_while_busy = matches!(slot.state, State::Busy);
             slot.next_look = Duration::ZERO;
         }
+    }
+
+    /// A foreign slot that `shard_owner` names this process for becomes busy; false if it is busy already (it is looked at again then)
+    /// or owned.
+    pub(super) fn begin_taking(&self, log: LogId) -> bool {
+        self.name(log);
+        let mut slots = self.0.lock();
+        let Some(slot) = slots.get_mut(&log).filter(|slot| matches!(slot.state, State::Foreign)) else { return false };
+        slot.state = State::Busy;
+        true
     }
 
     /// Has every foreign slot looked at soon.
@@ -105,7 +127,7 @@ impl Slots {
     pub(super) fn own(&self, log: LogId, owned: OwnedLog) {
         self.with(log, |slot| {
             slot.state = State::Owned(owned);
-            slot.named = false;
+            (slot.named, slot.named_while_busy) = (false, false);
             slot.unsettled = None;
         });
     }
@@ -127,9 +149,8 @@ impl Slots {
     /// A busy slot is another's, who serves it.
     pub(super) fn settle_elsewhere(&self, log: LogId, next_look: Duration) {
         self.with(log, |slot| {
-            slot.state = State::Foreign;
-            slot.named = false;
-            slot.next_look = next_look;
+            slot.rest(next_look);
+            slot.named &= slot.next_look.is_zero();
             slot.unsettled = None;
         });
     }
@@ -148,8 +169,7 @@ impl Slots {
     /// A busy slot is nobody's as far as known.
     pub(super) fn fail(&self, log: LogId, now: Duration, next_look: Duration) {
         self.with(log, |slot| {
-            slot.state = State::Foreign;
-            slot.next_look = next_look;
+            slot.rest(next_look);
             slot.unsettled.get_or_insert(now);
         });
     }
@@ -170,5 +190,47 @@ impl Slots {
         if let Some(slot) = self.0.lock().get_mut(&log) {
             change(slot);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use banyan_core::ShardId;
+
+    use super::*;
+
+    const LOG: LogId = LogId::rooms(ShardId(1));
+
+    fn busy() -> Slots {
+        let slots = Slots::new([LOG].into_iter());
+        assert_eq!(slots.begin_looks(Duration::from_secs(1), |_| true), [LOG]);
+        slots
+    }
+
+    #[test]
+    fn a_hand_over_during_a_look_is_looked_at_as_soon_as_the_look_ends() {
+        let now = Duration::from_secs(1);
+        for named in [false, true] {
+            let slots = busy();
+            if named {
+                assert!(!slots.begin_taking(LOG));
+            }
+            slots.settle_elsewhere(LOG, now + now);
+            // The hash says that it belongs elsewhere.
+            assert_eq!(slots.begin_looks(now, |_| false).len(), usize::from(named));
+            slots.settle_elsewhere(LOG, now + now);
+            assert!(slots.begin_looks(now, |_| false).is_empty());
+        }
+    }
+
+    #[test]
+    fn what_is_handed_to_this_process_is_busy_at_once_and_stays_named_until_it_is_owned() {
+        let slots = Slots::new([LOG].into_iter());
+        let now = Duration::from_secs(1);
+        assert!(slots.begin_taking(LOG));
+        assert!(slots.begin_looks(now, |_| true).is_empty());
+        slots.fail(LOG, now, now + now);
+        assert!(slots.begin_looks(now, |_| false).is_empty());
+        assert_eq!(slots.begin_looks(now + now, |_| false), [LOG]);
     }
 }

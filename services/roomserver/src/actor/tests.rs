@@ -55,7 +55,7 @@ fn alice() -> OwnedUserId {
 
 fn caller(shard: &Shard) -> Caller {
     let request_id = Some(RequestId::generate(&*shard.shared.clock, &*shard.shared.entropy));
-    Caller { tenant: "one.test".into(), user_id: alice(), device_id: "D".to_owned(), request_id }
+    Caller { tenant: "one.test".into(), user_id: alice(), device_id: "D".to_owned(), request_id, guest: false }
 }
 
 async fn room(shard: &Arc<Shard>) -> OwnedRoomId {

@@ -16,6 +16,7 @@ use banyan_rooms::{
     version::RoomVersion,
 };
 use banyan_tenants::Tenants;
+use banyan_users::UserReader;
 use parking_lot::Mutex;
 use ruma::{EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, RoomId, ServerName, UInt, events::StateEventType};
 use tokio::sync::OwnedMutexGuard;
@@ -207,6 +208,11 @@ impl Turn {
     /// The tables.
     pub(crate) fn reader(&self) -> &RoomReader {
         &self.shard.shared.reader
+    }
+
+    /// The tables of users.
+    pub(crate) fn users(&self) -> &UserReader {
+        &self.shard.shared.users
     }
 
     /// The state tries.

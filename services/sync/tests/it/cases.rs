@@ -123,6 +123,23 @@ async fn a_limited_timeline_comes_with_the_state_that_changed_in_the_hole() {
 }
 
 #[tokio::test]
+async fn state_that_changed_in_the_hole_and_again_in_the_timeline_is_told_as_it_was_between() {
+    let mut world = world().await;
+    let mut worker = world.worker();
+    let first = token(&worker.sync(&world, request(BOB)).await).to_owned();
+    let hole = world.send(ROOM, ALICE, set("m.room.topic", "", json!({"topic": "1"}))).await;
+    for n in 0..9 {
+        world.say(ROOM, ALICE, &n.to_string()).await;
+    }
+    let last = world.send(ROOM, ALICE, set("m.room.topic", "", json!({"topic": "2"}))).await;
+    let body = worker.sync(&world, since(BOB, &first)).await;
+    assert!(timeline(&body, "join", ROOM).ends_with(&[last.as_str()]));
+    assert_eq!(state(&body, "join", ROOM), [hole.as_str()]);
+    let after = worker.sync(&world, Request { state_after: true, ..since(BOB, &first) }).await;
+    assert_eq!(crate::world::ids(&after["rooms"]["join"][ROOM]["state_after"]["events"]), [last.as_str()]);
+}
+
+#[tokio::test]
 async fn a_gap_in_history_limits_the_timeline() {
     let mut world = world().await;
     let mut worker = world.worker();
@@ -213,6 +230,8 @@ async fn an_event_of_a_branch_without_the_reader_is_judged_by_its_own_state() {
     world.rooms.get_mut(ROOM).unwrap().state = before.state;
     let overruled = Send { overruled: true, ..set("m.room.topic", "", json!({"topic": "branch"})) };
     world.send(ROOM, ALICE, overruled).await;
+    // Nothing but its own state hides a message.
+    world.send(ROOM, ALICE, Send { overruled: true, ..message("unheard") }).await;
     world.rooms.get_mut(ROOM).unwrap().state = now;
     let said = world.say(ROOM, ALICE, "hello").await;
     let body = worker.sync(&world, since("@carol:x", &first)).await;

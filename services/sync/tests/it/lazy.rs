@@ -4,7 +4,7 @@ use banyan_sync::app::sync::Request;
 use serde_json::{Value, json};
 
 use crate::{
-    rooms::state as set,
+    rooms::{member, state as set},
     world::{World, request, since, token},
 };
 
@@ -99,4 +99,26 @@ async fn heroes_come_with_their_member_events() {
     let body = world.worker().sync(&world, lazy(request(BOB))).await;
     assert_eq!(body["rooms"]["join"][ROOM]["summary"]["m.heroes"], json!([ALICE, "@carol:x", "@dora:x"]));
     assert_eq!(members(&body), [ALICE, BOB, "@carol:x", "@dora:x"]);
+}
+
+#[tokio::test]
+async fn what_was_known_of_members_before_the_reader_was_away_counts_no_more() {
+    let mut world = world().await;
+    let mut worker = world.worker();
+    let body = worker.sync(&world, lazy(request(BOB))).await;
+    assert!(members(&body).contains(&"@carol:x".to_owned()));
+    let first = token(&body).to_owned();
+    world.send(ROOM, BOB, member(BOB, "leave")).await;
+    world.send(ROOM, "@carol:x", set("m.room.member", "@carol:x", json!({"membership": "join", "displayname": "C"}))).await;
+    world.join(ROOM, BOB).await;
+    for _ in 0..2 {
+        world.say(ROOM, ALICE, "la").await;
+    }
+    let body = worker.sync(&world, lazy(since(BOB, &first))).await;
+    assert_eq!(members(&body), [ALICE, BOB]);
+    let second = token(&body).to_owned();
+    world.say(ROOM, "@carol:x", "la").await;
+    let body = worker.sync(&world, lazy(since(BOB, &second))).await;
+    assert_eq!(members(&body), ["@carol:x"]);
+    assert_eq!(body["rooms"]["join"][ROOM]["state"]["events"][0]["content"]["displayname"], "C");
 }

@@ -1,5 +1,6 @@
-//! What is measured, one scenario per file. Each drives any homeserver.
+//! What is measured, one scenario per file. Each drives any homeserver, but for `cluster`, which starts its own.
 
+pub(crate) mod cluster;
 pub(crate) mod delivery;
 pub(crate) mod initial_sync;
 pub(crate) mod sends;

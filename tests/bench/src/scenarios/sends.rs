@@ -10,27 +10,42 @@ use crate::{
     connection::RequestError,
     people::{Person, Server, send},
     report::{Better, Figure, Times},
+    target::cpu_time,
 };
 
-/// Loads the server for `length` and gives sends per second and the time of one send.
-pub(crate) async fn run(server: &Server, senders: usize, rooms: usize, length: Duration) -> Result<Vec<Figure>, RequestError> {
-    let people = Person::register_many(server, &format!("s{rooms}x"), senders).await?;
+/// Loads the servers (of one installation, used in turn) for `length` and gives sends per second and the time of one send.
+pub(crate) async fn run(servers: &[Server], senders: usize, rooms: usize, length: Duration) -> Result<Vec<Figure>, RequestError> {
+    let mut people = Person::register_many(&servers[0], &format!("s{rooms}x"), senders).await?;
+    people.iter_mut().zip(servers.iter().cycle()).for_each(|(person, server)| person.server = server.clone());
     let rooms = make_rooms(&people, rooms).await?;
     // Everyone is warm before the clock starts.
     load(&people, &rooms, Duration::from_secs(2), "warm").await?;
-    let started = now();
+    let (started, cpu_before) = (now(), cpu_times(servers));
     let times = load(&people, &rooms, length, "run").await?;
-    let seconds = started.elapsed().as_secs_f64();
+    let (seconds, cpu_after) = (started.elapsed().as_secs_f64(), cpu_times(servers));
     let sent: u64 = times.iter().map(|(count, _)| count).sum();
     let mut all = Times::new();
     times.iter().for_each(|(_, times)| all.merge(times));
     let what = if rooms.len() == 1 { "one room".to_owned() } else { format!("{} rooms", rooms.len()) };
     let rate = u32::try_from(sent).map_or(f64::MAX, f64::from) / seconds;
-    Ok(vec![
+    let mut figures = vec![
         Figure::new(format!("sends per second, {senders} senders in {what}"), rate, "/s", Better::More),
         Figure::millis(format!("one send, {senders} senders in {what}, p50"), all.at(0.5)),
         Figure::millis(format!("one send, {senders} senders in {what}, p99"), all.at(0.99)),
-    ])
+    ];
+    if let (Some(before), Some(after)) = (cpu_before, cpu_after) {
+        let micros = |used: Duration| used.as_secs_f64() * 1e6 / (rate * seconds);
+        let figure = |name: String, used| Figure::new(name, micros(used), "µs", Better::Less);
+        figures.push(figure(format!("CPU time of the server per send, {what}"), after.0 - before.0));
+        figures.push(figure(format!("CPU time of the load generator per send, {what}"), after.1 - before.1));
+    }
+    Ok(figures)
+}
+
+/// CPU time that a server and this program have taken so far.
+fn cpu_times(servers: &[Server]) -> Option<(Duration, Duration)> {
+    let [server] = servers else { return None };
+    Some((cpu_time(server.process?).ok()?, cpu_time(std::process::id()).ok()?))
 }
 
 /// Rooms in which everyone who sends there is joined: sender n sends in room n modulo their number.
