@@ -92,7 +92,8 @@ async function main() {
         who.client.stopClient();
         await who.client.logout(true);
     }
-    process.stdout.write(`${JSON.stringify(report)}\n`);
+    // A pipe takes 64 KiB at once: ending before it took the rest would lose that.
+    await new Promise((written) => process.stdout.write(`${JSON.stringify(report)}\n`, written));
 }
 
 main().then(

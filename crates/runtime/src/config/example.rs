@@ -57,6 +57,9 @@ impl Printer {
     /// The options of a table: values first, tables after them.
     fn table(&self, out: &mut String, place: &Place, schema: &Value, defaults: &Value) {
         let (chosen, others) = self.variants(schema, defaults);
+        if !others.is_empty() {
+            self.comment(out, &chosen);
+        }
         self.options(out, place, &chosen, defaults);
         for other in others {
             self.alternative(out, place, &other);

@@ -33,7 +33,7 @@ enum Command {
 /// Where the configuration comes from.
 #[derive(Args, Debug)]
 struct ConfigSource {
-    /// The configuration file (TOML). Environment variables BANYAN_<SECTION>__<OPTION> go before it.
+    /// The configuration file (TOML). Environment variables `BANYAN_<SECTION>__<OPTION>` go before it.
     #[arg(long, short, env = "BANYAN_CONFIG")]
     config: Option<PathBuf>,
 }

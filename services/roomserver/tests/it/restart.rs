@@ -101,7 +101,7 @@ async fn replay_changes_no_row() {
         let stored: Option<Row> = world.store.get(table, &partition, &clustering).await.unwrap();
         match write {
             Write::Put { value, .. } => {
-                assert_eq!(stored.map(|row| row.value), Some(value), "{} {partition:?} {clustering:?}", table.name)
+                assert_eq!(stored.map(|row| row.value), Some(value), "{} {partition:?} {clustering:?}", table.name);
             }
             Write::Delete { .. } => assert_eq!(stored, None, "{} {partition:?} {clustering:?}", table.name),
         }

@@ -145,7 +145,7 @@ async fn an_end_that_the_timeline_does_not_take_is_in_the_state() {
     let mut world = world().await;
     let mut worker = world.worker();
     world.send(ROOM, ALICE, member("@carol:x", "invite")).await;
-    let [carol, bob] = ["@carol:x", BOB].map(|user| request(user));
+    let [carol, bob] = ["@carol:x", BOB].map(request);
     let carol = token(&worker.sync(&world, carol).await).to_owned();
     let bob = token(&worker.sync(&world, bob).await).to_owned();
     let refused = world.send(ROOM, "@carol:x", member("@carol:x", "leave")).await;

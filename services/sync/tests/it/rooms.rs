@@ -52,6 +52,8 @@ pub(crate) struct Send {
     pub(crate) soft_failed: bool,
     /// A state event that loses against what is there: state after it on its own branch, current state unchanged.
     pub(crate) overruled: bool,
+    /// The state before it, of an event of another branch, which changes nothing of the current state.
+    pub(crate) branch: Option<State>,
 }
 
 pub(crate) fn message(body: &str) -> Send {
@@ -139,7 +141,9 @@ impl World {
             "origin_server_ts": now.as_millis(), "auth_events": [], "prev_events": [], "hashes": {}, "signatures": {}});
         let key = send.state_key.map(|key| (send.kind.clone(), key));
         let typed = OwnedRoomId::try_from(room_id).unwrap();
-        let mut after = room.state.clone();
+        let before = send.branch.as_ref().unwrap_or(&room.state);
+        let overruled = send.overruled || send.branch.is_some();
+        let mut after = before.clone();
         let mut replaces = String::new();
         let mut current = Vec::new();
         if let Some(key) = &key {
@@ -148,9 +152,9 @@ impl World {
                 key: StateKey::new(key.0.as_str(), key.1.as_str()),
                 event_id: Some(OwnedEventId::try_from(id.as_str()).unwrap()),
             };
-            after = self.states.apply(&typed, &room.state, vec![delta], now).await.unwrap().state;
+            after = self.states.apply(&typed, before, vec![delta], now).await.unwrap().state;
             replaces = room.current.get(key).cloned().unwrap_or_default();
-            if !send.overruled && !send.soft_failed {
+            if !overruled && !send.soft_failed {
                 current.push(room.change(key, &id, Some(&pdu)));
             }
         }
@@ -166,7 +170,7 @@ impl World {
             room.count(change);
             room.current.insert((change.r#type.clone(), change.state_key.clone()), id.clone());
         }
-        if !send.soft_failed && !send.overruled {
+        if !send.soft_failed && !overruled {
             room.state = after.clone();
         }
         room.head.current = Some(room.state.to_proto());
