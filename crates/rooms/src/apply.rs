@@ -20,6 +20,8 @@ use crate::{
     },
 };
 
+mod indexes;
+
 /// The largest membership event that is kept in the row of `membership_by_user`.
 const MEMBERSHIP_PDU_LIMIT: usize = 16 * 1024;
 
@@ -143,6 +145,9 @@ impl Rows<'_> {
         };
         self.rows.push(event::put(self.room_id, &placed.event_id, &event_row));
         self.rows.push(timeline::put(self.room_id, place, &row));
+        if !placed.soft_failed {
+            self.rows.extend(indexes::of_placed(self.room_id, placed));
+        }
         if let Some(txn) = &placed.transaction {
             self.rows.push(transaction::put(txn, self.room_id, &placed.event_id));
         }

@@ -7,6 +7,7 @@ mod names;
 mod source;
 mod state;
 mod timeline;
+mod times;
 mod users;
 
 use std::sync::Arc;

@@ -4,6 +4,7 @@
 pub mod alias_by_room;
 pub mod current_state;
 pub mod event;
+pub mod event_time;
 pub mod gap;
 pub mod import;
 pub mod intent;
@@ -26,6 +27,8 @@ pub static TABLES: &[&Table] = &[
     &alias_by_room::TABLE,
     &current_state::TABLE,
     &event::TABLE,
+    &event_time::DAYS,
+    &event_time::TABLE,
     &gap::TABLE,
     &import::TABLE,
     &intent::TABLE,

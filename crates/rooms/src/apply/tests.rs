@@ -52,10 +52,21 @@ fn what_was_staged_is_removed_under_the_sequence_that_staged_it() {
 #[test]
 fn a_place_lies_in_the_bucket_of_its_arrival() {
     let rows = rows(Kind::Placed(placed()));
-    assert_eq!(names(&rows), [("event", true), ("timeline", true)]);
+    assert_eq!(names(&rows)[..2], [("event", true), ("timeline", true)]);
     assert_eq!(rows[1].1, [KeyPart::from("!r:x"), 1.into(), 600.into(), (-2).into()]);
     let row = TimelineRow::decode(rows[1].2.clone().unwrap()).unwrap();
     assert_eq!((row.seq, row.received), (77, 1_000));
+}
+
+#[test]
+fn an_event_is_filed_under_its_day_unless_it_is_not_shown() {
+    let pdu = r#"{"type":"m.room.message","sender":"@a:x","origin_server_ts":86400007,"content":{}}"#;
+    let rows_of = |soft_failed| rows(Kind::Placed(Placed { pdu: pdu.into(), soft_failed, ..placed() }));
+    let filed = rows_of(false);
+    let time = filed.iter().find(|(name, ..)| *name == "event_time").unwrap();
+    assert_eq!(time.1, [KeyPart::from("!r:x"), 1.into(), 86_400_007.into(), 600.into(), (-2).into()]);
+    assert!(filed.iter().any(|(name, key, _)| *name == "event_day" && key[1] == KeyPart::Int(1)));
+    assert_eq!(names(&rows_of(true)), [("event", true), ("timeline", true)]);
 }
 
 #[test]
@@ -66,7 +77,7 @@ fn an_event_without_a_place_keeps_its_body_until_it_has_one() {
     assert_eq!((row.placed, &row.pdu[..], standing(row.standing)), (false, &b"{}"[..], EventStanding::Rejected));
     let judged = Judged { event_id: "$e".to_owned(), placed: Some(placed()), ..Judged::default() };
     let after = rows(Kind::Judged(judged));
-    assert_eq!(names(&after), [("event", true), ("timeline", true)]);
+    assert_eq!(names(&after)[..2], [("event", true), ("timeline", true)]);
     assert_eq!(after[0].1, before[0].1);
     let row = EventRow::decode(after[0].2.clone().unwrap()).unwrap();
     assert_eq!((row.placed, row.pdu.len(), row.arrival, row.sub), (true, 0, 600, -2));

@@ -1,8 +1,10 @@
 //! A RoomEventFilter, for the endpoints that page through a room (client-server API, "Filtering").
 
+use std::collections::HashSet;
+
 use banyan_core::ServiceError;
 use ruma::RoomId;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::{Map, Value};
 
 /// Which events are wanted. An absent list wants all, an empty one none; the negative lists come first.
@@ -26,6 +28,9 @@ pub(crate) struct EventFilter {
     pub(crate) lazy_load_members: bool,
     #[serde(default)]
     pub(crate) limit: Option<usize>,
+    /// Users whose events are left out, but for state.
+    #[serde(skip)]
+    ignored: HashSet<String>,
 }
 
 /// What of an event a filter looks at.
@@ -34,6 +39,8 @@ struct Event {
     #[serde(rename = "type")]
     kind: String,
     sender: String,
+    #[serde(default)]
+    state_key: Option<IgnoredAny>,
     #[serde(default)]
     content: Map<String, Value>,
 }
@@ -47,6 +54,11 @@ impl EventFilter {
         serde_json::from_str(json).map_err(|error| ServiceError::bad_json(format!("filter: {error}")))
     }
 
+    /// The same filter, without the events of these users, but for state.
+    pub(crate) fn ignoring(self, ignored: HashSet<String>) -> Self {
+        Self { ignored, ..self }
+    }
+
     /// Whether events of a room are wanted at all.
     pub(crate) fn wants_room(&self, room_id: &RoomId) -> bool {
         let listed = |list: &[String]| list.iter().any(|id| id == room_id.as_str());
@@ -55,7 +67,13 @@ impl EventFilter {
 
     /// Whether a stored event is wanted.
     pub(crate) fn wants(&self, pdu: &[u8]) -> bool {
-        let Ok(event) = serde_json::from_slice::<Event>(pdu) else { return false };
+        serde_json::from_slice::<Event>(pdu).is_ok_and(|event| self.wants_event(&event))
+    }
+
+    fn wants_event(&self, event: &Event) -> bool {
+        if event.state_key.is_none() && self.ignored.contains(&event.sender) {
+            return false;
+        }
         let type_in = |list: &[String]| list.iter().any(|pattern| glob(pattern, &event.kind));
         let sender_in = |list: &[String]| list.contains(&event.sender);
         let has_url = event.content.get("url").is_some_and(Value::is_string);
@@ -106,6 +124,13 @@ mod tests {
         assert_eq!(wants(r#"{"not_senders":["@a:x"]}"#), (false, true));
         assert_eq!(wants(r#"{"contains_url":true}"#), (false, true));
         assert_eq!(wants(r#"{"contains_url":false}"#), (true, false));
+    }
+
+    #[test]
+    fn of_the_ignored_only_state_is_wanted() {
+        let filter = EventFilter::default().ignoring(HashSet::from(["@a:x".to_owned()]));
+        let state = br#"{"type":"m.room.name","state_key":"","sender":"@a:x","content":{}}"#;
+        assert_eq!([TEXT, IMAGE, state].map(|pdu| filter.wants(pdu)), [false, true, true]);
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl App {
     }
 
     /// Reads on until the page is full, the timeline ends, or enough was looked at.
-    async fn visible_events(
+    pub(super) async fn visible_events(
         &self,
         requester: &Requester,
         room_id: &RoomId,
@@ -105,11 +105,10 @@ impl App {
 
     /// The member events of those who sent the page's events, for clients that load members lazily.
     async fn senders(&self, room_id: &RoomId, events: &[Visible]) -> Result<Vec<Vec<u8>>, ServiceError> {
-        let Some(first) = events.first() else { return Ok(Vec::new()) };
-        let sender = |visible: &Visible| serde_json::from_slice::<Sender>(&visible.event.pdu).ok().map(|event| event.sender);
-        let senders: BTreeSet<String> = events.iter().filter_map(sender).collect();
+        let Some(newest) = events.iter().max_by_key(|visible| visible.event.place) else { return Ok(Vec::new()) };
+        let senders: BTreeSet<String> = events.iter().filter_map(|visible| sender_of(&visible.event.pdu)).collect();
         let wanted: Vec<_> = senders.iter().map(|sender| ("m.room.member", sender.as_str())).collect();
-        let found = self.rooms.state_events(room_id, &wanted, &At::Root(first.event.state_after.clone())).await?;
+        let found = self.rooms.state_events(room_id, &wanted, &At::Root(newest.event.state_after.clone())).await?;
         found.iter().flatten().map(|event| self.render_state(event, room_id)).collect()
     }
 
@@ -123,6 +122,11 @@ impl App {
         };
         Ok(client_event(&visible.event, Some(room_id), viewer)?)
     }
+}
+
+/// Who sent a stored event.
+pub(super) fn sender_of(pdu: &[u8]) -> Option<String> {
+    serde_json::from_slice::<Sender>(pdu).ok().map(|event| event.sender)
 }
 
 /// Who has left sees nothing that came after.

@@ -97,6 +97,8 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getPushRule" => get(pushrules::rule),
         "getPushRuleActions" => get(pushrules::actions),
         "isPushRuleEnabled" => get(pushrules::enabled),
+        "getEventContext" => get(rooms::context::get),
+        "getEventByTimestamp" => get(rooms::timestamp_to_event::get),
         "getOneRoomEvent" => get(rooms::event::get),
         "getJoinedMembersByRoom" => get(rooms::joined_members::get),
         "getMembersByRoom" => get(rooms::members::get),

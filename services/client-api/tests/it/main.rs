@@ -5,6 +5,7 @@
 mod fakes;
 mod limits;
 mod outage;
+mod reading;
 mod room;
 mod rooms;
 mod sessions;

@@ -14,12 +14,14 @@ pub(crate) struct Room {
     state: StateRoot,
     arrival: i64,
     joined: u64,
+    /// Milliseconds from one event to the next.
+    pub(crate) step: i64,
 }
 
 impl Room {
     /// A room whose members are these, with shared history.
     pub(crate) async fn new(world: &World, members: &[&str]) -> Self {
-        let mut room = Self { state: StateRoot::default(), arrival: 0, joined: 0 };
+        let mut room = Self { state: StateRoot::default(), arrival: 0, joined: 0, step: 1 };
         let creator = members[0];
         room.add(world, "m.room.create", Some(""), creator, json!({"room_version": "11"})).await;
         for member in members {
@@ -31,8 +33,7 @@ impl Room {
     /// Adds an event and answers its id.
     pub(crate) async fn add(&mut self, world: &World, kind: &str, state_key: Option<&str>, sender: &str, content: Value) -> String {
         let event_id = format!("$e{}", self.arrival);
-        let mut pdu =
-            json!({"type": kind, "sender": sender, "room_id": ROOM, "origin_server_ts": self.arrival, "content": content});
+        let mut pdu = json!({"type": kind, "sender": sender, "room_id": ROOM, "origin_server_ts": self.arrival * self.step, "content": content});
         let (mut current, mut replaced) = (Vec::new(), String::new());
         if let Some(state_key) = state_key {
             pdu["state_key"] = state_key.into();

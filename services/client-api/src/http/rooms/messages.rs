@@ -47,6 +47,7 @@ pub(crate) async fn get(
         }
     };
     let filter = params.filter.as_deref().map(EventFilter::parse).transpose()?.unwrap_or_default();
+    let filter = filter.ignoring(app.ignored(&requester).await?);
     let wish = MessagesWish { from: params.from, to: params.to, direction, limit: params.limit, filter };
     let page = app.messages(&requester, &room_id, wish).await?;
     Ok(JsonText(body(&page)))

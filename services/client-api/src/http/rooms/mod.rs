@@ -1,6 +1,7 @@
 //! Below `/rooms/{roomId}`.
 
 pub(crate) mod ban;
+pub(crate) mod context;
 pub(crate) mod event;
 pub(crate) mod forget;
 pub(crate) mod invite;
@@ -13,6 +14,7 @@ pub(crate) mod messages;
 pub(crate) mod redact;
 pub(crate) mod send;
 pub(crate) mod state;
+pub(crate) mod timestamp_to_event;
 pub(crate) mod unban;
 
 use banyan_proto::roomserver::change_membership_request::Action;
