@@ -55,6 +55,11 @@ pub struct TenantConfig {
     #[serde(default = "default_room_version")]
     pub default_room_version: String,
 
+    /// Whether users forget rooms as soon as they are out of them, by whoever's doing (`m.forget_forced_upon_leave`). Otherwise they
+    /// see what they could see until they forget it themselves.
+    #[serde(default)]
+    pub forget_rooms_upon_leave: bool,
+
     /// How often users and addresses may do things.
     #[serde(default)]
     pub rate_limits: RateLimits,
@@ -99,6 +104,7 @@ impl TenantConfig {
             registration: RegistrationConfig::default(),
             login: LoginConfig::default(),
             default_room_version: default_room_version(),
+            forget_rooms_upon_leave: false,
             rate_limits: RateLimits::default(),
             signing_key_file: None,
             old_verify_keys: Vec::new(),

@@ -96,6 +96,7 @@ impl Rpc {
             profile: request.profile.unwrap_or_default(),
             content: request.content,
             renew: request.renew,
+            third_party_signed: request.third_party_signed,
         };
         let shard = self.inner.shard_of(command.room_id.as_str())?;
         let event_id = shard.run(change_membership::change_membership(shard.clone(), command)).await?;

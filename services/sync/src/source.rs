@@ -78,6 +78,14 @@ impl Source {
         Ok(rows.into_iter().map(datum).collect())
     }
 
+    /// Whether a user takes no invites now.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn blocks_invites(&self, user: &UserId) -> Result<bool, SyncError> {
+        Ok(self.users.blocks_invites(user.as_str()).await?)
+    }
+
     async fn account_datum(&self, user: &UserId, kind: &str) -> Result<Option<AccountDatum>, SyncError> {
         Ok(self.users.account_data(user.as_str(), None, kind).await?.map(datum))
     }

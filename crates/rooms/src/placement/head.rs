@@ -5,7 +5,7 @@ use banyan_proto::rooms as proto;
 use ruma::OwnedEventId;
 
 use super::{PlaceError, Placer, changes::Change};
-use crate::{event_source::Standing, heroes, pdu::Pdu, state::State};
+use crate::{event_source::Standing, heroes, pdu::Pdu, state::State, tables::current_state};
 
 /// How many members are looked at to find a hero in place of one who left.
 const HERO_SEARCH: usize = 200;
@@ -87,6 +87,21 @@ impl Placer {
             heroes::refill(&mut head.heroes, active, members);
         }
         Ok(head)
+    }
+
+    /// The partitions of current state from now on: more as the room grows.
+    pub(super) async fn buckets(
+        &self,
+        before: &proto::RoomHead,
+        event: &Pdu,
+        current: &State,
+        changes: &[Change],
+    ) -> Result<u32, PlaceError> {
+        if changes.iter().all(|change| !change.entry.previous_event_id.is_empty()) {
+            return Ok(before.current_buckets);
+        }
+        let size = self.states().rough_size(event.room_id(), current).await?;
+        Ok(current_state::buckets_for(size.members + size.others, before.current_buckets))
     }
 
     /// Active members by order of coming; of a large room those of one page.

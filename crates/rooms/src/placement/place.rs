@@ -120,7 +120,8 @@ impl Placer {
         let changes = self.changes(&event, judged.differences, &judged.current).await?;
         let replaced = self.replaced(&event, &judged.before, &changes).await?;
         let new_head = head::after(head, &event, judged.standing, &judged.extremities, &judged.current, &changes, now);
-        let new_head = self.with_heroes(new_head, head, &event, &judged.current, &changes).await?;
+        let mut new_head = self.with_heroes(new_head, head, &event, &judged.current, &changes).await?;
+        new_head.current_buckets = self.buckets(head, &event, &judged.current, &changes).await?;
         let soft_failed = judged.standing == Standing::SoftFailed;
         let prev = replaced.as_ref().filter(|prev| prev.content().get().len() <= MAX_PREV_CONTENT);
         let placed = proto::Placed {

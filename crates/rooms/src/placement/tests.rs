@@ -1,11 +1,12 @@
 use banyan_core::TimestampMicros;
+use ruma::EventId;
 use serde_json::json;
 
 use super::{PlaceError, PlaceRequest};
 use crate::{
     event_source::{EventSource, KnownEvent, Standing},
     pdu::Pdu,
-    state::State,
+    state::{State, StateDelta, StateKey},
     testing::View,
 };
 
@@ -48,6 +49,24 @@ async fn a_room_grows_event_by_event() {
     assert_eq!(placement.head.extremities, [message.event_id().as_str()]);
     assert!(placement.head.bump_stamp > 0);
     assert_eq!(placement.standing, Standing::Accepted);
+}
+
+#[tokio::test]
+async fn a_room_with_much_state_gets_more_partitions() {
+    let mut view = View::with_room("12", A, &[], "public").await;
+    let key = |n: usize| StateDelta {
+        key: StateKey::new("org.custom", n.to_string()),
+        event_id: Some(EventId::parse(format!("$made-up-{n}")).unwrap()),
+    };
+    let much = (0..10_000).map(key).collect();
+    let much = view.placer.states().apply(view.room(), &view.current(), much, TimestampMicros(1)).await.unwrap();
+    view.head.as_mut().unwrap().current = Some(much.state.to_proto());
+    view.send(A, "m.room.message", None, json!({})).await.unwrap();
+    assert_eq!(view.head.as_ref().unwrap().current_buckets, 1);
+    view.member(B, B, "join").await.unwrap();
+    assert_eq!(view.head.as_ref().unwrap().current_buckets, 2);
+    view.member(B, B, "leave").await.unwrap();
+    assert_eq!(view.head.as_ref().unwrap().current_buckets, 2);
 }
 
 #[tokio::test]

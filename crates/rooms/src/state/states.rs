@@ -194,6 +194,25 @@ impl States {
         Ok(members)
     }
 
+    /// A page of them, whatever the membership. Pass [`StatePage::next`] as `after` to go on.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub async fn members_page(
+        &self,
+        room: &RoomId,
+        state: &State,
+        server: &ServerName,
+        after: Option<&StateKey>,
+        limit: usize,
+    ) -> Result<StatePage, StateError> {
+        let span = Span::prefix(Part::Members, server_prefix(server.as_str()));
+        let mut page = self.span(room, state, span, after, limit).await?;
+        page.entries.retain(|(key, _)| key.as_member().is_some_and(|user| user.server_name() == server));
+        Ok(page)
+    }
+
     /// All keys of one type. Reads the whole trie that the type lies in.
     ///
     /// # Errors
@@ -213,15 +232,24 @@ impl States {
         Ok(entries)
     }
 
+    /// How many keys there are, but for the few changes beside the trie: reads one node.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::get`].
+    pub async fn rough_size(&self, room: &RoomId, state: &State) -> Result<StateSize, StateError> {
+        let root = walk::run(&*self.nodes, room, |loaded| loaded.root(state.root)).await?.unwrap_or_default();
+        let count = |part| root.part(part).map_or(0, |top| top.count);
+        Ok(StateSize { members: count(Part::Members), others: count(Part::Others) })
+    }
+
     /// How many keys there are.
     ///
     /// # Errors
     ///
     /// As [`Self::get`].
     pub async fn size(&self, room: &RoomId, state: &State) -> Result<StateSize, StateError> {
-        let root = walk::run(&*self.nodes, room, |loaded| loaded.root(state.root)).await?.unwrap_or_default();
-        let count = |part| root.part(part).map_or(0, |top| top.count);
-        let mut size = StateSize { members: count(Part::Members), others: count(Part::Others) };
+        let mut size = self.rough_size(room, state).await?;
         let keys: Vec<&StateKey> = state.deltas().iter().map(|delta| &delta.key).collect();
         let before = self.lookup(room, state.root, &keys).await?;
         for (delta, before) in state.deltas().iter().zip(before) {

@@ -27,16 +27,16 @@ pub static TABLE: Table = Table {
 /// The most buckets a room has.
 pub const MAX_BUCKETS: u32 = 64;
 
-/// Members per bucket above which the count is doubled.
-pub const MEMBERS_PER_BUCKET: u64 = 10_000;
+/// Keys per bucket above which the count is doubled.
+pub const KEYS_PER_BUCKET: u64 = 10_000;
 
 /// Rows of one bucket that are read at most: a guard against a runaway partition, far above what a bucket may hold.
 const MAX_ROWS: usize = 200_000;
 
-/// The bucket count of a room with `members` state entries: a power of two, at least `current`.
+/// The bucket count of a room with `keys` state entries: a power of two, at least `current`.
 #[must_use]
-pub fn buckets_for(members: u64, current: u32) -> u32 {
-    let wanted = u32::try_from(members / MEMBERS_PER_BUCKET + 1).unwrap_or(MAX_BUCKETS).next_power_of_two();
+pub fn buckets_for(keys: u64, current: u32) -> u32 {
+    let wanted = u32::try_from(keys / KEYS_PER_BUCKET + 1).unwrap_or(MAX_BUCKETS).next_power_of_two();
     wanted.min(MAX_BUCKETS).max(current.max(1))
 }
 
@@ -92,15 +92,31 @@ pub async fn multi_get(
     buckets: u32,
     wanted: &[(&str, &str)],
 ) -> Result<Vec<Option<CurrentStateRow>>, ReadError> {
+    let mut found: Vec<Option<CurrentStateRow>> = vec![None; wanted.len()];
+    get_missing(store, room_id, buckets, wanted, &mut found).await?;
+    // In a room that grows keys may just have moved on, to where a higher count puts them.
+    if buckets > 1 && found.contains(&None) {
+        get_missing(store, room_id, buckets * 2, wanted, &mut found).await?;
+    }
+    Ok(found)
+}
+
+/// Reads those of `wanted` that are not `found` yet.
+async fn get_missing(
+    store: &dyn Store,
+    room_id: &RoomId,
+    buckets: u32,
+    wanted: &[(&str, &str)],
+    found: &mut [Option<CurrentStateRow>],
+) -> Result<(), ReadError> {
     let mut keys = Vec::new();
     let mut owners = Vec::new();
-    for (index, (event_type, state_key)) in wanted.iter().enumerate() {
+    for (index, (event_type, state_key)) in wanted.iter().enumerate().filter(|(index, _)| found[*index].is_none()) {
         for bucket in candidates(event_type, state_key, buckets) {
             keys.push((key![room_id.as_str(), bucket], key![*event_type, *state_key]));
             owners.push(index);
         }
     }
-    let mut found: Vec<Option<CurrentStateRow>> = vec![None; wanted.len()];
     for (row, index) in store.multi_get(&TABLE, &keys).await?.iter().zip(owners) {
         let Some(row) = row else { continue };
         let row: CurrentStateRow = decode(&TABLE, row)?;
@@ -108,7 +124,7 @@ pub async fn multi_get(
             found[index] = Some(row);
         }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// A key and its row.
@@ -119,17 +135,14 @@ pub type Entry = ((String, String), CurrentStateRow);
 /// # Errors
 /// The store's.
 pub async fn scan(store: &dyn Store, room_id: &RoomId, buckets: u32, event_type: Option<&str>) -> Result<Vec<Entry>, ReadError> {
-    let range = event_type.map_or_else(|| Range::all(1), |event_type| Range::prefix(key![event_type], 1));
-    let parts: Vec<Vec<Row>> = stream::iter(0..i64::from(buckets.clamp(1, MAX_BUCKETS)))
-        .map(|bucket| {
-            let (partition, range) = (key![room_id.as_str(), bucket], range.clone());
-            async move { scan_all(store, &TABLE, &partition, range, MAX_ROWS).await }
-        })
-        .buffer_unordered(8)
-        .try_collect()
-        .await?;
+    let mut rows = scan_buckets(store, room_id, buckets, event_type).await?;
+    // A room that is about to grow may have done so meanwhile: then some keys have moved on.
+    let full = u64::from(buckets) * KEYS_PER_BUCKET * 9 / 10;
+    if buckets < MAX_BUCKETS && rows.len() as u64 >= full {
+        rows.extend(scan_buckets(store, room_id, buckets * 2, event_type).await?);
+    }
     let mut newest: HashMap<(String, String), CurrentStateRow> = HashMap::new();
-    for row in parts.iter().flatten() {
+    for row in &rows {
         let key = (text_at(&TABLE, &row.clustering, 0)?, text_at(&TABLE, &row.clustering, 1)?);
         let row: CurrentStateRow = decode(&TABLE, row)?;
         if newest.get(&key).is_none_or(|other| other.seq < row.seq) {
@@ -139,8 +152,23 @@ pub async fn scan(store: &dyn Store, room_id: &RoomId, buckets: u32, event_type:
     Ok(newest.into_iter().collect())
 }
 
+async fn scan_buckets(store: &dyn Store, room_id: &RoomId, buckets: u32, event_type: Option<&str>) -> Result<Vec<Row>, ReadError> {
+    let range = event_type.map_or_else(|| Range::all(1), |event_type| Range::prefix(key![event_type], 1));
+    let parts: Vec<Vec<Row>> = stream::iter(0..i64::from(buckets.clamp(1, MAX_BUCKETS)))
+        .map(|bucket| {
+            let (partition, range) = (key![room_id.as_str(), bucket], range.clone());
+            async move { scan_all(store, &TABLE, &partition, range, MAX_ROWS).await }
+        })
+        .buffer_unordered(8)
+        .try_collect()
+        .await?;
+    Ok(parts.into_iter().flatten().collect())
+}
+
 #[cfg(test)]
 mod tests {
+    use banyan_store::{TableStore as _, WriteBatch};
+
     use super::*;
 
     #[test]
@@ -150,6 +178,26 @@ mod tests {
         assert_eq!(buckets_for(45_000, 2), 8);
         assert_eq!(buckets_for(5, 8), 8);
         assert_eq!(buckets_for(10_000_000, 1), 64);
+    }
+
+    #[tokio::test]
+    async fn a_reader_with_an_old_count_finds_what_has_moved_on() {
+        let clock = std::sync::Arc::new(banyan_core::SystemClock::default());
+        let store = banyan_store::memory::MemoryStore::new(&[&TABLE], clock, 1).unwrap();
+        let room_id = RoomId::parse("!r:x").unwrap();
+        let row = |seq| CurrentStateRow { seq, ..CurrentStateRow::default() };
+        let names: Vec<String> = (0..20).map(|n| format!("@u{n}:x")).collect();
+        for (seq, (name, buckets)) in names.iter().zip([2_u32, 4].into_iter().cycle()).enumerate() {
+            for DerivedRow { table, partition, write } in change("!r:x", buckets, ("m.room.member", name), Some(&row(seq as u64))) {
+                let at = banyan_core::TimestampMicros(1);
+                store.write(WriteBatch { table, partition, writes: vec![write], at }).await.unwrap();
+            }
+        }
+        let wanted: Vec<(&str, &str)> = names.iter().map(|name| ("m.room.member", name.as_str())).collect();
+        let found = multi_get(&store, &room_id, 2, &wanted).await.unwrap();
+        for (seq, found) in found.into_iter().enumerate() {
+            assert_eq!(found.unwrap().seq, seq as u64);
+        }
     }
 
     #[test]

@@ -5,11 +5,11 @@ use banyan_proto::{
     rooms::AliasRow,
     roomserver::{Caller, ClaimAliasRequest, ReleaseAliasRequest, SendEventRequest},
 };
-use banyan_rooms::reader::At;
+use banyan_rooms::{reader::At, visibility::Access};
 use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId};
 use serde_json::{Map, Value};
 
-use super::{App, Requester};
+use super::{App, Requester, state::not_a_member};
 use crate::calls::RoomClient;
 
 /// What an alias means.
@@ -32,6 +32,23 @@ impl App {
         let own = alias.server_name().as_str().to_owned();
         let others = row.servers.into_iter().filter(|server| *server != own);
         Ok(ResolvedAlias { room_id, servers: std::iter::once(own.clone()).chain(others).collect() })
+    }
+
+    /// The aliases of a room that are of the caller's tenant, for who is in the room or where the world may read.
+    ///
+    /// # Errors
+    /// M_FORBIDDEN for others.
+    pub(crate) async fn local_aliases(
+        &self,
+        requester: &Requester,
+        room_id: &RoomId,
+    ) -> Result<Vec<OwnedRoomAliasId>, ServiceError> {
+        if !matches!(self.access(requester, room_id).await?, Access::Joined | Access::WorldReadable) {
+            return Err(not_a_member());
+        }
+        let mut aliases = self.rooms.aliases_of(room_id).await?;
+        aliases.retain(|alias| alias.server_name() == requester.visitor.tenant.name());
+        Ok(aliases)
     }
 
     /// Binds an alias of the caller's tenant to a room.

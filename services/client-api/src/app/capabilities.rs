@@ -15,6 +15,7 @@ pub(crate) fn capabilities(tenant: &Tenant) -> Value {
     json!({
         "m.3pid_changes": { "enabled": false },
         "m.change_password": { "enabled": false },
+        "m.forget_forced_upon_leave": { "enabled": tenant.config().forget_rooms_upon_leave },
         "m.get_login_token": { "enabled": false },
         "m.profile_fields": { "enabled": true },
         "m.room_versions": { "default": tenant.config().default_room_version, "available": available },

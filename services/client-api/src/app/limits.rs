@@ -34,7 +34,7 @@ impl Kind {
             "registrationTokenValidity" => Self::TokenValidity,
             "login" => Self::Login,
             "createRoom" => Self::CreateRoom,
-            "joinRoom" | "joinRoomById" => Self::Join,
+            "joinRoom" | "joinRoomById" | "knockRoom" => Self::Join,
             "inviteUser" => Self::Invite,
             _ => Self::Other,
         }

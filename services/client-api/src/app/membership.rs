@@ -1,4 +1,4 @@
-//! Joining, leaving, inviting, kicking, banning, unbanning, forgetting.
+//! Joining, knocking, leaving, inviting, kicking, banning, unbanning, forgetting.
 
 use banyan_core::{ErrorCode, ServiceError};
 use banyan_proto::roomserver::{ChangeMembershipRequest, ForgetRoomRequest, change_membership_request::Action};
@@ -22,9 +22,9 @@ pub(crate) struct Reason {
 pub(crate) struct JoinWish {
     #[serde(default)]
     reason: Option<String>,
-    /// Of invites by third-party identifiers, of which there are none here.
-    #[serde(default, rename = "third_party_signed")]
-    _third_party_signed: Option<Value>,
+    /// Of an invitation by a third-party identifier.
+    #[serde(default)]
+    third_party_signed: Option<Map<String, Value>>,
     #[serde(flatten)]
     content: Map<String, Value>,
 }
@@ -37,6 +37,15 @@ pub(crate) struct Change<'a> {
     pub(crate) reason: Option<String>,
     /// Further content of the member event, a JSON object; empty for none.
     pub(crate) content: Bytes,
+    /// For joins, a JSON object; empty for none.
+    pub(crate) third_party_signed: Bytes,
+}
+
+impl<'a> Change<'a> {
+    /// A change of which there is no more to say.
+    pub(crate) const fn of(target: &'a UserId, action: Action) -> Self {
+        Self { target, action, reason: None, content: Bytes::new(), third_party_signed: Bytes::new() }
+    }
 }
 
 impl App {
@@ -46,10 +55,27 @@ impl App {
     /// M_NOT_FOUND for a room or alias that is not known here, M_GUEST_ACCESS_FORBIDDEN, M_FORBIDDEN.
     pub(crate) async fn join(&self, requester: &Requester, id_or_alias: &str, wish: JoinWish) -> Result<OwnedRoomId, ServiceError> {
         let room_id = self.room_of(id_or_alias).await?;
-        let JoinWish { reason, content, .. } = wish;
+        let JoinWish { reason, third_party_signed, content } = wish;
         // Not `{}`: a join without content is done already for who is joined.
         let content = if content.is_empty() { Bytes::new() } else { Value::Object(content).to_string().into() };
-        let change = Change { target: &requester.user_id, action: Action::Join, reason, content };
+        let third_party_signed = third_party_signed.map(|signed| Value::Object(signed).to_string().into()).unwrap_or_default();
+        let change = Change { reason, content, third_party_signed, ..Change::of(&requester.user_id, Action::Join) };
+        self.change_membership(requester, &room_id, change).await?;
+        Ok(room_id)
+    }
+
+    /// Knocks at the room that an id or an alias names.
+    ///
+    /// # Errors
+    /// M_NOT_FOUND for a room or alias that is not known here, M_FORBIDDEN.
+    pub(crate) async fn knock(
+        &self,
+        requester: &Requester,
+        id_or_alias: &str,
+        reason: Option<String>,
+    ) -> Result<OwnedRoomId, ServiceError> {
+        let room_id = self.room_of(id_or_alias).await?;
+        let change = Change { reason, ..Change::of(&requester.user_id, Action::Knock) };
         self.change_membership(requester, &room_id, change).await?;
         Ok(room_id)
     }
@@ -79,6 +105,7 @@ impl App {
             profile,
             content: change.content,
             renew: false,
+            third_party_signed: change.third_party_signed,
         };
         self.change_membership_at_owner(request).await
     }

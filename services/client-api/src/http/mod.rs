@@ -8,6 +8,7 @@ mod extract;
 mod guard;
 mod join;
 mod joined_rooms;
+mod knock;
 mod login;
 mod logout;
 mod profile;
@@ -89,6 +90,7 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "registrationTokenValidity" => get(register::token_validity::get),
         "getTokenOwner" => get(account::whoami::get),
         "getRoomIdByAlias" => get(directory::room::get),
+        "getLocalAliases" => get(rooms::aliases::get),
         "getJoinedRooms" => get(joined_rooms::get),
         "getUserProfile" => get(profile::get),
         "getProfileField" => get(profile::get_field),
@@ -124,6 +126,7 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "createRoom" => post(create_room::post),
         "joinRoom" => post(join::post),
         "joinRoomById" => post(rooms::join::post),
+        "knockRoom" => post(knock::post),
         "leaveRoom" => post(rooms::leave::post),
         "forgetRoom" => post(rooms::forget::post),
         "inviteUser" => post(rooms::invite::post),

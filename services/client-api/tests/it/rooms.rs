@@ -72,6 +72,8 @@ async fn memberships_reach_the_owner() {
         (format!("join/{ROOM}"), json!({"reason": "r"}), Action::Join, ALICE),
         ("join/%23a:one.test".to_owned(), json!({"reason": "r"}), Action::Join, ALICE),
         (format!("rooms/{ROOM}/join"), json!({"reason": "r"}), Action::Join, ALICE),
+        (format!("knock/{ROOM}?via=x.test"), json!({"reason": "r"}), Action::Knock, ALICE),
+        ("knock/%23a:one.test".to_owned(), json!({"reason": "r"}), Action::Knock, ALICE),
         (format!("rooms/{ROOM}/leave"), json!({"reason": "r"}), Action::Leave, ALICE),
         (format!("rooms/{ROOM}/invite"), json!({"reason": "r", "user_id": BOB}), Action::Invite, BOB),
         (format!("rooms/{ROOM}/kick"), json!({"reason": "r", "user_id": BOB}), Action::Kick, BOB),
@@ -81,7 +83,7 @@ async fn memberships_reach_the_owner() {
     for (path, body, action, target) in cases {
         let (status, answer) = world.post(&format!("{V3}/{path}"), body).await;
         assert_eq!(status.as_u16(), 200, "{path}: {answer}");
-        let expected = if action == Action::Join { json!({"room_id": ROOM}) } else { json!({}) };
+        let expected = if matches!(action, Action::Join | Action::Knock) { json!({"room_id": ROOM}) } else { json!({}) };
         assert_eq!(answer, expected, "{path}");
         let Call::ChangeMembership(request) = world.fakes.only() else { panic!("{path}") };
         assert_eq!((request.action(), request.target.as_str(), request.reason.as_str()), (action, target, "r"), "{path}");
@@ -102,6 +104,14 @@ async fn memberships_that_cannot_be_have_the_specified_error() {
     assert_error(&post("join/!unknown:one.test", json!({})).await, 404, "M_NOT_FOUND");
     assert_error(&post("join/%23unknown:one.test", json!({})).await, 404, "M_NOT_FOUND");
     assert_error(&post("join/nonsense", json!({})).await, 400, "M_INVALID_PARAM");
+    assert_error(&post("knock/!unknown:one.test", json!({})).await, 404, "M_NOT_FOUND");
+    assert_error(&post("knock/%23unknown:one.test", json!({})).await, 404, "M_NOT_FOUND");
+    assert_error(&post("knock/nonsense", json!({})).await, 400, "M_INVALID_PARAM");
+    assert_error(
+        &world.post_as(Some(GUEST_TOKEN), &format!("{V3}/knock/{ROOM}"), json!({})).await,
+        403,
+        "M_GUEST_ACCESS_FORBIDDEN",
+    );
     assert_error(&post("rooms/!unknown:one.test/leave", json!({})).await, 403, "M_FORBIDDEN");
     assert_error(&post("rooms/!unknown:one.test/forget", json!({})).await, 400, "M_UNKNOWN");
     assert_error(&post(&format!("rooms/{ROOM}/kick"), json!({})).await, 400, "M_BAD_JSON");
@@ -113,6 +123,7 @@ async fn memberships_that_cannot_be_have_the_specified_error() {
     );
     world.fakes.fail("ChangeMembership", ServiceError::forbidden("you are banned"));
     assert_error(&post(&format!("rooms/{ROOM}/join"), json!({})).await, 403, "M_FORBIDDEN");
+    assert_error(&post(&format!("knock/{ROOM}"), json!({})).await, 403, "M_FORBIDDEN");
 }
 
 #[tokio::test]
@@ -142,6 +153,7 @@ async fn what_a_join_has_beside_a_reason_is_content_of_the_event() {
         assert_eq!(world.post(&format!("{V3}/{path}"), body).await.1, json!({"room_id": ROOM}));
         let Call::ChangeMembership(request) = world.fakes.only() else { panic!("not a membership") };
         assert_eq!((request.reason.as_str(), &request.content[..]), ("r", &b"{\"foo\":\"bar\"}"[..]), "{path}");
+        assert_eq!(&request.third_party_signed[..], b"{\"token\":\"t\"}", "{path}");
         world.post(&format!("{V3}/{path}"), json!({"reason": "r"})).await;
         assert!(matches!(world.fakes.only(), Call::ChangeMembership(request) if request.content.is_empty()));
     }
@@ -290,6 +302,24 @@ async fn aliases_are_read_bound_and_removed() {
     assert_error(&delete("none:one.test").await, 404, "M_NOT_FOUND");
     assert_eq!(delete("mine:one.test").await.0.as_u16(), 200);
     assert!(matches!(world.fakes.only(), Call::ReleaseAlias(release) if release.alias == "#mine:one.test"));
+}
+
+#[tokio::test]
+async fn the_tenant_s_aliases_of_a_room_are_for_who_is_in_it() {
+    let world = World::new().await;
+    let aliases = format!("{V3}/rooms/{ROOM}/aliases");
+    assert_error(&world.get(&aliases).await, 403, "M_FORBIDDEN");
+    let mut room = Room::new(&world, &[BOB, ALICE]).await;
+    assert_eq!(world.get(&aliases).await.1, json!({"aliases": []}));
+    for alias in ["#b:one.test", "#a:one.test", "#c:two.test"] {
+        bind_alias(&world, alias, BOB).await;
+    }
+    assert_eq!(world.get(&aliases).await.1, json!({"aliases": ["#a:one.test", "#b:one.test"]}));
+    assert_error(&world.get(&format!("{V3}/rooms/nonsense/aliases")).await, 400, "M_INVALID_PARAM");
+    room.add(&world, "m.room.member", Some(ALICE), ALICE, json!({"membership": "leave"})).await;
+    assert_error(&world.get(&aliases).await, 403, "M_FORBIDDEN");
+    room.add(&world, "m.room.history_visibility", Some(""), BOB, json!({"history_visibility": "world_readable"})).await;
+    assert_eq!(world.get(&aliases).await.0.as_u16(), 200);
 }
 
 #[tokio::test]

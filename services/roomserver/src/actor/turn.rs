@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use banyan_core::{ServiceError, TimestampMicros};
-use banyan_proto::rooms::{RoomEntry, RoomHead, StateRoot, Transaction, room_entry::Kind};
+use banyan_proto::rooms::{CurrentChange, RoomEntry, RoomHead, StateRoot, Transaction, room_entry::Kind};
 use banyan_rooms::{
     auth::AuthState,
     event_builder::{self, EventDraft, Position},
@@ -18,7 +18,7 @@ use banyan_rooms::{
 use banyan_tenants::Tenants;
 use banyan_users::UserReader;
 use parking_lot::Mutex;
-use ruma::{EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, RoomId, ServerName, UInt, events::StateEventType};
+use ruma::{EventId, MilliSecondsSinceUnixEpoch, OwnedEventId, RoomId, ServerName, UInt, UserId, events::StateEventType};
 use tokio::sync::OwnedMutexGuard;
 
 use super::{
@@ -228,6 +228,17 @@ impl Turn {
     /// Adds an entry that does not change the head.
     pub(crate) fn push(&mut self, kind: Kind) {
         self.entries.push(RoomEntry { room_id: self.room_id().to_string(), kind: Some(kind), ..RoomEntry::default() });
+    }
+
+    /// The change of a user's membership by the last event of this turn, with the event.
+    pub(crate) fn member_change(&self, user_id: &UserId) -> Option<CurrentChange> {
+        let RoomEntry { current, kind: Some(Kind::Placed(placed)), .. } = self.entries.last()? else { return None };
+        let is_own = |change: &&CurrentChange| change.r#type == "m.room.member" && change.state_key == *user_id;
+        let mut change = current.iter().find(is_own)?.clone();
+        if change.pdu.is_empty() && change.event_id == placed.event_id {
+            change.pdu = placed.pdu.clone();
+        }
+        Some(change)
     }
 
     /// From now on an event is this.

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use ruma::{OwnedRoomId, OwnedUserId, RoomId, ServerName, UserId};
 use serde_json::{Map, Value};
 
-use super::{guests, member_event, restricted, same_state};
+use super::{forced_forget, guests, invite_permission, member_event, restricted, same_state, third_party};
 use crate::{
     actor::{Caller, Shard, Turn},
     errors,
@@ -36,6 +36,8 @@ pub(crate) struct ChangeMembership {
     pub(crate) content: Bytes,
     /// A join that only renews the member event of who is joined.
     pub(crate) renew: bool,
+    /// For joins: the invitation by a third-party identifier to take up, a JSON object; empty for none.
+    pub(crate) third_party_signed: Bytes,
 }
 
 /// Changes the membership; answers the event that says so now, a new one or the one that did already.
@@ -52,7 +54,7 @@ pub(crate) async fn change_membership(shard: Arc<Shard>, command: ChangeMembersh
     if !turn.exists() {
         return Err(unknown_room(command.action));
     }
-    let current = turn.state_event("m.room.member", command.target.as_str()).await?;
+    let mut current = turn.state_event("m.room.member", command.target.as_str()).await?;
     if command.renew && membership_of(current.as_ref()) != Some("join") {
         return Err(ServiceError::forbidden("you have not joined this room"));
     }
@@ -62,6 +64,10 @@ pub(crate) async fn change_membership(shard: Arc<Shard>, command: ChangeMembersh
     check_standing(&turn, &command, membership_of(current.as_ref())).await?;
     if command.caller.guest && command.action == Action::Join {
         guests::check_join(&turn).await?;
+    }
+    if command.action == Action::Join && !command.third_party_signed.is_empty() {
+        third_party::invite(&mut turn, &command.target, &command.third_party_signed).await?;
+        current = turn.state_event("m.room.member", command.target.as_str()).await?;
     }
     let (draft, authoriser) = draft(&turn, &command, membership_of(current.as_ref())).await?;
     if let Some(event_id) = same_state::same_state(&turn, &draft).await? {
@@ -73,6 +79,7 @@ pub(crate) async fn change_membership(shard: Arc<Shard>, command: ChangeMembersh
     }
     co_signers.extend(authoriser.as_deref().map(UserId::server_name));
     let event_id = turn.send(draft, None, &co_signers).await?;
+    forced_forget::forget(&mut turn, &command.target);
     turn.commit(&command.caller, Vec::new(), event_id.as_str()).await
 }
 
@@ -117,7 +124,7 @@ fn already(command: &ChangeMembership, current: Option<&Pdu>) -> Result<Option<A
     let done = match command.action {
         Action::Join => membership == Some("join") && command.content.is_empty(),
         Action::Leave => membership == Some("leave"),
-        Action::Knock => membership == Some("knock") && command.content.is_empty(),
+        Action::Knock => membership == Some("knock") && command.content.is_empty() && command.reason.is_empty(),
         _ => false,
     };
     if command.action == Action::Leave && membership.is_none() {
@@ -147,7 +154,10 @@ async fn check_standing(turn: &Turn, command: &ChangeMembership, target: Option<
         (Action::Kick, None | Some("leave")) => refuse(format!("{user} is not in the room")),
         (Action::Unban, Some("ban")) => Ok(()),
         (Action::Unban, _) => refuse(format!("{user} is not banned from the room")),
-        (Action::Invite, _) => turn.check_server(user.server_name()).await,
+        (Action::Invite, _) => {
+            turn.check_server(user.server_name()).await?;
+            invite_permission::check(turn, user).await
+        }
         _ => Ok(()),
     }
 }

@@ -16,7 +16,7 @@ use bytes::Bytes;
 use ruma::{CanonicalJsonObject, OwnedRoomId, OwnedUserId};
 use serde_json::{Value, json};
 
-use super::{member_event, prepare_room::served_version};
+use super::{invite_permission, member_event, prepare_room::served_version};
 use crate::{
     actor::{Caller, Shard, Turn},
     content::create_body::{self, CreateBody, Visibility},
@@ -163,6 +163,7 @@ impl Maker<'_> {
                 member_event::set_profile(&mut content, profile);
             }
             self.turn.check_server(user.server_name()).await?;
+            invite_permission::check(self.turn, user).await?;
             let draft = self.draft("m.room.member", user.as_str(), &serde_json::to_vec(&content).unwrap_or_default())?;
             self.turn.send(draft, None, &[user.server_name()]).await.map_err(invalid_state)?;
         }

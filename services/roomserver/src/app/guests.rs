@@ -7,6 +7,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 use ruma::{CanonicalJsonObject, CanonicalJsonValue, OwnedRoomId, OwnedUserId, RoomId};
 use std::sync::Arc;
 
+use super::forced_forget;
 use crate::{
     actor::{Caller, Shard, Turn},
     errors,
@@ -39,6 +40,7 @@ pub(super) async fn leave(turn: &mut Turn) -> Result<bool, ServiceError> {
         let content = CanonicalJsonObject::from([("membership".to_owned(), CanonicalJsonValue::String("leave".to_owned()))]);
         let draft = EventDraft::state(guest.clone(), StateKey::member(guest), content, turn.timestamp());
         turn.send(draft, None, &[]).await?;
+        forced_forget::forget(turn, guest);
     }
     Ok(guests.len() > AT_ONCE)
 }

@@ -9,9 +9,12 @@ pub(crate) mod release_alias;
 pub(crate) mod send_event;
 
 mod canonical_alias;
+mod forced_forget;
 mod guests;
+mod invite_permission;
 mod member_event;
 mod power_levels;
 mod redact;
 mod restricted;
 mod same_state;
+mod third_party;

@@ -4,15 +4,17 @@ use banyan_core::ServiceError;
 use banyan_rooms::{
     authoriser::{self, JoinRules},
     pdu::Pdu,
-    power::Powers,
+    power::{PowerLevels, Powers},
     state::StateKey,
 };
-use ruma::{OwnedUserId, UserId, events::StateEventType};
+use ruma::{OwnedUserId, ServerName, UserId, events::StateEventType};
 
 use crate::{actor::Turn, errors};
 
-/// Members of one tenant that are looked at for one who may vouch, when nobody with a power level of their own can.
-const MAX_CANDIDATES: usize = 100;
+/// Members of one tenant that are looked at in one go for one who may vouch, when nobody with a power level of their own can.
+const CANDIDATES: usize = 50;
+/// How often: members may all have left.
+const MAX_PAGES: usize = 40;
 
 /// Who vouches for `user_id`'s join; `None` if nobody need to (the room is not restricted, or they are invited or in already).
 pub(crate) async fn authoriser(turn: &Turn, user_id: &UserId, membership: &str) -> Result<Option<OwnedUserId>, ServiceError> {
@@ -52,12 +54,31 @@ async fn candidates(turn: &Turn, powers: &Powers) -> Result<Vec<OwnedUserId>, Se
     if joined.iter().any(|user| powers.may_invite(user)) {
         return Ok(joined);
     }
+    // All others have the same power: without it, none of them need be looked at.
+    let needed = powers.levels().map_or(0, PowerLevels::to_invite);
+    if powers.levels().map_or(0, PowerLevels::users_default) < needed {
+        return Ok(joined);
+    }
     for tenant in turn.tenants().iter() {
-        let members = turn.states().members_of(turn.room_id(), turn.state(), tenant.name()).await.map_err(errors::state)?;
-        let users: Vec<OwnedUserId> = members.into_iter().map(|(user, _)| user).take(MAX_CANDIDATES).collect();
-        joined.extend(joined_among(turn, &users).await?);
+        joined.extend(some_joined(turn, tenant.name()).await?);
     }
     Ok(joined)
+}
+
+/// The first members of a server that are joined, in no meaningful order.
+async fn some_joined(turn: &Turn, server: &ServerName) -> Result<Vec<OwnedUserId>, ServiceError> {
+    let mut after = None;
+    for _ in 0..MAX_PAGES {
+        let page = turn.states().members_page(turn.room_id(), turn.state(), server, after.as_ref(), CANDIDATES);
+        let page = page.await.map_err(errors::state)?;
+        let users: Vec<OwnedUserId> = page.entries.iter().filter_map(|(key, _)| key.as_member().map(ToOwned::to_owned)).collect();
+        let joined = joined_among(turn, &users).await?;
+        after = page.next;
+        if !joined.is_empty() || after.is_none() {
+            return Ok(joined);
+        }
+    }
+    Ok(Vec::new())
 }
 
 async fn joined_among(turn: &Turn, users: &[OwnedUserId]) -> Result<Vec<OwnedUserId>, ServiceError> {

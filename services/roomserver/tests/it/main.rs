@@ -5,6 +5,8 @@
 mod alias;
 mod create;
 mod guests;
+mod invites;
+mod knock;
 mod membership;
 mod reading;
 mod redaction;
@@ -12,5 +14,6 @@ mod restart;
 mod restricted;
 mod send;
 mod tenants;
+mod third_party;
 mod visibility;
 mod world;

@@ -12,7 +12,7 @@ use banyan_proto::{
     },
     status::from_status,
     transport::Transport,
-    users::{Account, UserEntry, account, user_entry},
+    users::{Account, AccountDataChanged, UserEntry, account, user_entry},
 };
 use banyan_rooms::reader::{At, RoomReader};
 use banyan_roomserver::{Roomserver, RoomserverConfig, RoomserverParts, TABLES};
@@ -61,7 +61,9 @@ impl World {
         let logs =
             Logs::new(Arc::new(store.clone()), Arc::new(LocalBus::new()), clock.clone(), entropy.clone(), LogConfig::default());
         let tenant = |name: &str| Tenant::new(TenantConfig::new(name), ServerKey::generate(&*entropy)).unwrap();
-        let tenants = Tenants::new(vec![tenant("one.test"), tenant("two.test")]).unwrap();
+        let forgetting = TenantConfig { forget_rooms_upon_leave: true, ..TenantConfig::new("forgetting.test") };
+        let forgetting = Tenant::new(forgetting, ServerKey::generate(&*entropy)).unwrap();
+        let tenants = Tenants::new(vec![tenant("one.test"), tenant("two.test"), forgetting]).unwrap();
         let (roomserver, client) = start(&store, &clock, &entropy, &tenants);
         let reader = RoomReader::new(Arc::new(store.clone()), 1 << 20);
         let mut world = Self { reader, store, client, roomserver, owned: Vec::new(), logs, clock, entropy, tenants };
@@ -93,11 +95,22 @@ impl World {
 
     /// Makes the account of a guest, as a userserver would.
     pub(crate) async fn add_guest(&self, user: &str) {
+        let account = Account { kind: account::Kind::Guest.into(), ..Account::default() };
+        self.user_entry(user, user_entry::Kind::Account(account)).await;
+    }
+
+    /// Sets global account data, as a userserver would.
+    pub(crate) async fn account_data(&self, user: &str, kind: &str, content: Value) {
+        let content = content.to_string().into_bytes().into();
+        let data = AccountDataChanged { room_id: String::new(), r#type: kind.to_owned(), content };
+        self.user_entry(user, user_entry::Kind::AccountData(data)).await;
+    }
+
+    async fn user_entry(&self, user: &str, kind: user_entry::Kind) {
         let log = LogId::users(SHARDS.shard_of(user));
         let node = Node { id: "u".to_owned(), addr: "u:1".to_owned() };
         let log = self.logs.claim(log, &node, Arc::new(UserApplier)).await.unwrap();
-        let account = Account { kind: account::Kind::Guest.into(), ..Account::default() };
-        let body = UserEntry { user_id: user.to_owned(), kind: Some(user_entry::Kind::Account(account)) }.encode_to_vec();
+        let body = UserEntry { user_id: user.to_owned(), kind: Some(kind) }.encode_to_vec();
         log.propose(vec![Proposal { body: body.into(), ..Proposal::default() }]).unwrap().await.unwrap();
     }
 

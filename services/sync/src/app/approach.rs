@@ -8,10 +8,10 @@ use crate::{
     tails::{RoomPlan, warm::Approach},
 };
 
-/// The state of an invite; `None` if it comes from an ignored user.
-pub(super) fn invited(context: &Context, plan: &RoomPlan) -> Result<Option<Vec<Vec<u8>>>, SyncError> {
+/// The state of an invite; `None` if it comes from an ignored user, or to a user who takes none.
+pub(super) async fn invited(context: &Context, plan: &RoomPlan) -> Result<Option<Vec<Vec<u8>>>, SyncError> {
     let Some(approach) = &plan.standing.approach else { return Ok(None) };
-    if context.ignored.contains(&approach.sender) {
+    if context.ignored.contains(&approach.sender) || context.source.blocks_invites(&context.user).await? {
         return Ok(None);
     }
     state(context, approach).map(Some)

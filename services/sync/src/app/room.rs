@@ -76,7 +76,7 @@ pub(super) async fn answer(context: &Context, plan: &RoomPlan) -> Result<Option<
     let moved = plan.since.is_none_or(|since| plan.standing.seq >= since);
     let answer = match plan.standing.membership {
         Membership::Join => Some(RoomAnswer::Joined(joined(context, plan).await?)),
-        Membership::Invite if moved => approach::invited(context, plan)?.map(RoomAnswer::Invited),
+        Membership::Invite if moved => approach::invited(context, plan).await?.map(RoomAnswer::Invited),
         Membership::Knock if moved => Some(RoomAnswer::Knocked(approach::knocked(context, plan)?)),
         Membership::Leave | Membership::Ban if moved && is_told(context, plan) => {
             Some(RoomAnswer::Left(left::answer(context, plan).await?))

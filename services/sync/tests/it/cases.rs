@@ -282,6 +282,24 @@ async fn ignored_users_say_nothing_but_state() {
 }
 
 #[tokio::test]
+async fn invites_are_hidden_from_who_takes_none() {
+    let mut world = world().await;
+    let mut worker = world.worker();
+    let first = token(&worker.sync(&world, request("@carol:x")).await).to_owned();
+    world.send(ROOM, ALICE, member("@carol:x", "invite")).await;
+    let config = "m.invite_permission_config";
+    for (content, shown) in [(json!({"default_action": "block"}), false), (json!({}), true)] {
+        world.account_data("@carol:x", "", config, &content).await;
+        for request in [request("@carol:x"), since("@carol:x", &first)] {
+            for worker in [&mut worker, &mut world.worker()] {
+                let body = worker.sync(&world, request.clone()).await;
+                assert_eq!(body["rooms"]["invite"].get(ROOM).is_some(), shown);
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn an_invite_comes_with_stripped_state_and_itself() {
     let mut world = world().await;
     let mut worker = world.worker();

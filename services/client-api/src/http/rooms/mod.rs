@@ -1,5 +1,6 @@
 //! Below `/rooms/{roomId}`.
 
+pub(crate) mod aliases;
 pub(crate) mod ban;
 pub(crate) mod context;
 pub(crate) mod event;
@@ -18,7 +19,6 @@ pub(crate) mod timestamp_to_event;
 pub(crate) mod unban;
 
 use banyan_proto::roomserver::change_membership_request::Action;
-use bytes::Bytes;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::Deserialize;
 
@@ -35,7 +35,7 @@ pub(crate) struct Target {
 
 /// Does `action` to somebody.
 async fn change(app: &App, requester: &Requester, room_id: &OwnedRoomId, action: Action, target: Target) -> Reply {
-    let change = Change { target: &target.user_id, action, reason: target.reason, content: Bytes::new() };
+    let change = Change { reason: target.reason, ..Change::of(&target.user_id, action) };
     app.change_membership(requester, room_id, change).await?;
     Ok(empty())
 }
