@@ -3,11 +3,13 @@
 use std::{error::Error, fs, path::PathBuf};
 
 /// Messages that carry secrets: src/redacted.rs writes their `Debug` by hand.
-const SECRET: [&str; 8] = [
+const SECRET: [&str; 10] = [
     ".banyan.tenants.v1.TenantKeyRow",
     ".banyan.users.v1.Account",
     ".banyan.users.v1.RegistrationTokenUsed",
     ".banyan.users.v1.UiaStage",
+    ".banyan.userserver.v1.ChangePasswordRequest",
+    ".banyan.userserver.v1.CheckPasswordRequest",
     ".banyan.userserver.v1.LoginRequest",
     ".banyan.userserver.v1.LoginResponse",
     ".banyan.userserver.v1.RegisterRequest",

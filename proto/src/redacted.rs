@@ -6,7 +6,10 @@ use std::fmt::{Debug, Formatter, Result};
 use crate::{
     tenants::TenantKeyRow,
     users::{Account, RegistrationTokenUsed, UiaStage, account},
-    userserver::{LoginRequest, LoginResponse, RegisterRequest, UseRegistrationTokenRequest, use_registration_token_request},
+    userserver::{
+        ChangePasswordRequest, CheckPasswordRequest, LoginRequest, LoginResponse, RegisterRequest, UseRegistrationTokenRequest,
+        use_registration_token_request,
+    },
 };
 
 /// Stands for a secret: whether there is one, and nothing else.
@@ -82,6 +85,25 @@ impl Debug for LoginRequest {
     }
 }
 
+impl Debug for CheckPasswordRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("CheckPasswordRequest")
+            .field("caller", &self.caller)
+            .field("password", &hidden(self.password.as_bytes()))
+            .finish()
+    }
+}
+
+impl Debug for ChangePasswordRequest {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("ChangePasswordRequest")
+            .field("caller", &self.caller)
+            .field("new_password", &hidden(self.new_password.as_bytes()))
+            .field("logout_devices", &self.logout_devices)
+            .finish()
+    }
+}
+
 impl Debug for LoginResponse {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("LoginResponse")
@@ -118,6 +140,8 @@ mod tests {
         let shown = [
             format!("{:?}", RegisterRequest { password: secret.into(), ..Default::default() }),
             format!("{:?}", LoginRequest { password: secret.into(), ..Default::default() }),
+            format!("{:?}", CheckPasswordRequest { password: secret.into(), ..Default::default() }),
+            format!("{:?}", ChangePasswordRequest { new_password: secret.into(), ..Default::default() }),
             format!("{:?}", LoginResponse { access_token: secret.into(), ..Default::default() }),
             format!("{:?}", Account { password_hash: secret.into(), ..Default::default() }),
             format!("{:?}", RegistrationTokenUsed { token: secret.into(), ..Default::default() }),

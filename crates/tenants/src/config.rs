@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 pub use limits::{RateLimit, RateLimits};
 pub use login::LoginConfig;
-pub use registration::{RegistrationConfig, RegistrationTokenConfig};
+pub use registration::{PolicyConfig, PolicyDocument, RegistrationConfig, RegistrationTokenConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use support::{SupportConfig, SupportContact};

@@ -1,6 +1,10 @@
 //! One tenant.
 
-use std::{collections::HashMap, fmt, path::Path};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+    path::Path,
+};
 
 use banyan_core::TimestampMicros;
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
@@ -109,12 +113,13 @@ impl Tenant {
     /// The flows of user-interactive authentication that make an account, each a list of stages. Empty: registration is disabled.
     #[must_use]
     pub fn registration_flows(&self) -> Vec<Vec<&'static str>> {
+        let terms = (!self.config.registration.terms.is_empty()).then_some("m.login.terms");
         let mut flows = Vec::new();
         if !self.secrets.registration_tokens.is_empty() {
-            flows.push(vec!["m.login.registration_token"]);
+            flows.push(["m.login.registration_token"].into_iter().chain(terms).collect());
         }
         if self.config.registration.open {
-            flows.push(vec!["m.login.dummy"]);
+            flows.push(vec![terms.unwrap_or("m.login.dummy")]);
         }
         flows
     }
@@ -140,6 +145,7 @@ pub(crate) fn check(config: &TenantConfig) -> Result<(OwnedServerName, Secrets),
         let problem = format!("room version {:?} is not one of {}", config.default_room_version, ROOM_VERSIONS.join(", "));
         return Err(TenantError::config(tenant, "default_room_version", problem));
     }
+    check_terms(config)?;
     for (option, limit) in config.rate_limits.all() {
         if !(limit.per_second.is_finite() && limit.per_second > 0.0 && limit.burst > 0) {
             let problem = "per_second must be above 0 and burst at least 1 (rate_limits.enabled = false switches limits off)";
@@ -170,6 +176,23 @@ fn check_urls(config: &TenantConfig) -> Result<(), TenantError> {
                 let problem = "name the matrix_id or the email_address";
                 return Err(TenantError::config(tenant, format!("support.contacts[{n}]"), problem));
             }
+        }
+    }
+    Ok(())
+}
+
+fn check_terms(config: &TenantConfig) -> Result<(), TenantError> {
+    let mut ids = HashSet::new();
+    for (n, policy) in config.registration.terms.iter().enumerate() {
+        let wrong = |problem| Err(TenantError::config(&config.server_name, format!("registration.terms[{n}]"), problem));
+        if policy.id.is_empty() || policy.version.is_empty() || !ids.insert(&policy.id) {
+            return wrong("a policy has an id of its own and a version");
+        }
+        if policy.documents.is_empty() {
+            return wrong("name at least one document");
+        }
+        if policy.documents.iter().any(|document| !["https://", "http://"].iter().any(|scheme| document.url.starts_with(scheme))) {
+            return wrong("a document's url must begin with https:// (or http:// in tests)");
         }
     }
     Ok(())

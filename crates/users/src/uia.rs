@@ -83,6 +83,23 @@ impl UiaSessions {
         Ok(session)
     }
 
+    /// A session that is under way, for a stage that a browser passes beside the request ("Fallback"); `None` if it is another
+    /// tenant's, over, or used. What is passed this way counts for what the first request asked for, or, where that only probed for
+    /// the flows, for the next one.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub async fn find(&self, tenant: &str, id: &str) -> Result<Option<UiaSession>, ServiceError> {
+        let stored = self.store.get_serial(&UIA_SESSION, &key![binding::session_hash(id)], &key![]).await;
+        let Some(stored) = stored.map_err(|e| store_error(&e))? else { return Ok(None) };
+        let row = decode(&stored)?;
+        if row.tenant != tenant || row.expires <= self.clock.now().0 || !row.used_by.is_empty() {
+            return Ok(None);
+        }
+        let bound = if row.parameters.is_empty() { row.asked.clone() } else { row.parameters.clone() };
+        Ok(Some(UiaSession::new(id, row, Some(stored), bound)))
+    }
+
     fn fresh(&self, operation: &Operation<'_>) -> UiaSession {
         let id = self.entropy.alphanumeric(24);
         let flow = |stages: &Vec<&str>| UiaFlow { stages: stages.iter().map(|stage| (*stage).to_owned()).collect() };
@@ -95,6 +112,9 @@ impl UiaSessions {
             request_id: Bytes::copy_from_slice(&RequestId::generate(&*self.clock, &*self.entropy).to_bytes()),
             expires: self.clock.now().0.saturating_add(lifetime),
             used_by: Bytes::new(),
+            tenant: operation.tenant.to_owned(),
+            user_id: operation.user_id.unwrap_or_default().to_owned(),
+            asked: binding::asked(&id, operation.parameters),
         };
         let parameters = binding::parameters(&id, operation.parameters);
         UiaSession::new(&id, row, None, parameters)
@@ -148,7 +168,10 @@ impl UiaSessions {
                 session.row.used_by = mine;
                 return session.request_id();
             };
-            let row = UiaSessionRow { used_by: mine.clone(), ..session.row.clone() };
+            let mut row = UiaSessionRow { used_by: mine.clone(), ..session.row.clone() };
+            if row.parameters.is_empty() {
+                row.parameters.clone_from(&session.parameters);
+            }
             if self.write(session, row).await? || session.row.used_by == mine {
                 return session.request_id();
             }

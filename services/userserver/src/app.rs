@@ -1,5 +1,8 @@
 //! The use cases, one per file.
 
+mod authenticate;
+pub(crate) mod change_password;
+pub(crate) mod check_password;
 mod command;
 mod entries;
 mod issue_token;

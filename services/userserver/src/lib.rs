@@ -7,6 +7,7 @@
 //! tables ([`banyan_users::UserReader`]).
 
 mod app;
+mod attempts;
 mod config;
 mod host;
 mod metrics;

@@ -7,7 +7,7 @@ use banyan_store::Store;
 use banyan_tenants::Tenants;
 use banyan_users::{Passwords, UserReader};
 
-use crate::{UserserverConfig, metrics::Metrics};
+use crate::{UserserverConfig, attempts::Attempts, metrics::Metrics};
 
 /// What [`crate::Userserver::new`] takes.
 #[derive(Clone)]
@@ -48,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) tenants: Tenants,
     pub(crate) reader: UserReader,
     pub(crate) passwords: Passwords,
+    pub(crate) attempts: Attempts,
     pub(crate) metrics: Metrics,
 }
 
@@ -57,6 +58,7 @@ impl Shared {
         Ok(Self {
             reader: UserReader::new(parts.store),
             passwords,
+            attempts: Attempts::new(parts.clock.clone()),
             clock: parts.clock,
             entropy: parts.entropy,
             shards: parts.shards,

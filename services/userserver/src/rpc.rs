@@ -6,9 +6,10 @@ use banyan_core::ServiceError;
 use banyan_proto::{
     status::to_status,
     userserver::{
-        LoginRequest, LoginResponse, LogoutRequest, LogoutResponse, PutFilterRequest, PutFilterResponse, RegisterRequest,
-        SetAccountDataRequest, SetAccountDataResponse, SetProfileRequest, SetProfileResponse, UseRegistrationTokenRequest,
-        UseRegistrationTokenResponse, user_service_server::UserService,
+        ChangePasswordRequest, ChangePasswordResponse, CheckPasswordRequest, CheckPasswordResponse, LoginRequest, LoginResponse,
+        LogoutRequest, LogoutResponse, PutFilterRequest, PutFilterResponse, RegisterRequest, SetAccountDataRequest,
+        SetAccountDataResponse, SetProfileRequest, SetProfileResponse, UseRegistrationTokenRequest, UseRegistrationTokenResponse,
+        user_service_server::UserService,
     },
 };
 use tonic::{Request, Response, Status};
@@ -36,6 +37,14 @@ impl UserService for Rpc {
 
     async fn login(&self, request: Request<LoginRequest>) -> Result<Response<LoginResponse>, Status> {
         answer(app::login::login(&self.0, request.into_inner())).await
+    }
+
+    async fn check_password(&self, request: Request<CheckPasswordRequest>) -> Result<Response<CheckPasswordResponse>, Status> {
+        answer(app::check_password::check_password(&self.0, request.into_inner())).await
+    }
+
+    async fn change_password(&self, request: Request<ChangePasswordRequest>) -> Result<Response<ChangePasswordResponse>, Status> {
+        answer(app::change_password::change_password(&self.0, request.into_inner())).await
     }
 
     async fn logout(&self, request: Request<LogoutRequest>) -> Result<Response<LogoutResponse>, Status> {

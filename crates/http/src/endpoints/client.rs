@@ -40,7 +40,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     post("/_matrix/client/v3/account/3pid/msisdn/requestToken", "requestTokenTo3PIDMSISDN").public(),
     post("/_matrix/client/v3/account/3pid/unbind", "unbind3pidFromAccount"),
     post("/_matrix/client/v3/account/deactivate", "deactivateAccount").limited(),
-    post("/_matrix/client/v3/account/password", "changePassword").limited(),
+    post("/_matrix/client/v3/account/password", "changePassword").limited().by("account/password.rs"),
     post("/_matrix/client/v3/account/password/email/requestToken", "requestTokenToResetPasswordEmail").public(),
     post("/_matrix/client/v3/account/password/msisdn/requestToken", "requestTokenToResetPasswordMSISDN").public(),
     get("/_matrix/client/v3/account/whoami", "getTokenOwner").guest().limited().by("account/whoami.rs"),
@@ -179,6 +179,9 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
 pub(super) const EXTENSIONS: &[Endpoint] = &[
     // Of the server-server API; whoever serves the name's HTTPS port mostly passes it all to this role.
     get("/.well-known/matrix/server", "getWellKnownServer").public().by("well_known.rs"),
+    // Of the specification, which describes these pages beside its endpoints ("Fallback").
+    get("/_matrix/client/v3/auth/{authType}/fallback/web", "authFallback").public().limited().by("auth/fallback.rs"),
+    post("/_matrix/client/v3/auth/{authType}/fallback/web", "submitAuthFallback").public().limited().by("auth/fallback.rs"),
     get("/_synapse/admin/v1/register", "getSharedSecretNonce").public().by("synapse_register.rs"),
     post("/_synapse/admin/v1/register", "registerBySharedSecret").public().by("synapse_register.rs"),
 ];

@@ -17,7 +17,7 @@ pub struct RateLimits {
     pub registration_token_validity: RateLimit,
     /// Logging in, per address.
     pub login: RateLimit,
-    /// Logging in with a wrong password, per account.
+    /// Trying a wrong password, per account; counted by the userserver, whatever process of the client API is asked.
     pub failed_login: RateLimit,
     /// Making rooms, per user.
     pub create_room: RateLimit,

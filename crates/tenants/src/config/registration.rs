@@ -13,12 +13,38 @@ pub struct RegistrationConfig {
     pub open: bool,
     /// Whoever knows one of these tokens may (`m.login.registration_token`).
     pub tokens: Vec<RegistrationTokenConfig>,
+    /// Policies that must be accepted first (`m.login.terms`).
+    pub terms: Vec<PolicyConfig>,
     /// Guest accounts are allowed.
     pub guests: bool,
     /// A file with a secret that lets its holder make accounts, administrators too, by `/_synapse/admin/v1/register`. Unset: that
     /// endpoint does not exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared_secret_file: Option<PathBuf>,
+}
+
+/// A policy that whoever registers must accept.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyConfig {
+    /// Names the policy, for example `privacy_policy`.
+    pub id: String,
+    /// Its version. Accounts keep which one was accepted.
+    pub version: String,
+    /// The text, in at least one language.
+    pub documents: Vec<PolicyDocument>,
+}
+
+/// A policy in one language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PolicyDocument {
+    /// A language code, for example `en`.
+    pub language: String,
+    /// The title.
+    pub name: String,
+    /// Where it is, beginning with https:// (or http:// in tests).
+    pub url: String,
 }
 
 /// A token that allows registrations. Exactly one of `token` and `token_file` is set.

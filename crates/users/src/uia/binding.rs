@@ -27,6 +27,11 @@ pub(super) fn parameters(id: &str, parameters: &Map<String, Value>) -> Bytes {
     Bytes::copy_from_slice(hasher.finalize().as_bytes())
 }
 
+/// The same, and empty where there are no parameters: clients ask for the flows so.
+pub(super) fn asked(id: &str, parameters: &Map<String, Value>) -> Bytes {
+    if parameters.keys().any(|name| name != "auth") { self::parameters(id, parameters) } else { Bytes::new() }
+}
+
 fn value(hasher: &mut blake3::Hasher, value: &Value) {
     match value {
         Value::Object(map) => object(hasher, map, None),

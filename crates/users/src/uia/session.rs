@@ -32,6 +32,18 @@ impl UiaSession {
         &self.id
     }
 
+    /// Whose request is being authenticated; `None` where the endpoint has no caller.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        Some(self.row.user_id.as_str()).filter(|user_id| !user_id.is_empty())
+    }
+
+    /// Whether a flow has the stage.
+    #[must_use]
+    pub fn offers(&self, stage: &str) -> bool {
+        self.row.flows.iter().any(|flow| flow.stages.iter().any(|offered| offered == stage))
+    }
+
     /// Names the operation, whatever request does it in the end.
     ///
     /// # Errors

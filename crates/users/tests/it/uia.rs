@@ -163,6 +163,30 @@ async fn what_was_authenticated_cannot_be_swapped() {
 }
 
 #[tokio::test]
+async fn what_a_browser_passes_counts_for_what_was_asked_for() {
+    let world = World::new();
+    let sessions = sessions(&world);
+    for (first, free) in [(json!({"username": "alice"}), false), (json!({"auth": {}}), true)] {
+        let request = Request { user_id: Some("@a:example.org"), ..Request::new(&[&[DUMMY]], &first) };
+        let mut session = request.open(&sessions, None).await.expect("a session");
+        sessions.challenge(&mut session, None).await.expect("stored");
+        let id = session.id().to_owned();
+        assert!(sessions.find("example.com", &id).await.expect("read").is_none(), "a session belongs to its tenant");
+        let mut found = sessions.find("example.org", &id).await.expect("read").expect("the session");
+        assert_eq!((found.user_id(), found.offers(DUMMY), found.offers(TOKEN)), (Some("@a:example.org"), true, false));
+        sessions.pass(&mut found, DUMMY, "").await.expect("passed");
+        let other = Request { parameters: body(&json!({"username": "mallory"})), ..Request::new(&[&[DUMMY]], &json!({})) };
+        let other = Request { user_id: request.user_id, ..other };
+        assert_eq!(other.open(&sessions, Some(&id)).await.is_ok(), free);
+        let mut session = request.open(&sessions, Some(&id)).await.expect("the session");
+        sessions.authorise(&mut session).await.expect("authorised");
+        assert!(sessions.find("example.org", &id).await.expect("read").is_none(), "it is used");
+        sessions.restore(&mut session).await.expect("restored");
+        assert!(other.open(&sessions, Some(&id)).await.is_err(), "from then on it is bound");
+    }
+}
+
+#[tokio::test]
 async fn sessions_end_and_unknown_ones_begin_anew() {
     let world = World::new();
     let sessions = sessions(&world);

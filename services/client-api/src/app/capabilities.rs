@@ -14,7 +14,7 @@ pub(crate) fn capabilities(tenant: &Tenant) -> Value {
     let available: Map<String, Value> = ROOM_VERSIONS.iter().map(|version| ((*version).to_owned(), json!("stable"))).collect();
     json!({
         "m.3pid_changes": { "enabled": false },
-        "m.change_password": { "enabled": false },
+        "m.change_password": { "enabled": tenant.config().login.password },
         "m.forget_forced_upon_leave": { "enabled": tenant.config().forget_rooms_upon_leave },
         "m.get_login_token": { "enabled": false },
         "m.profile_fields": { "enabled": true },

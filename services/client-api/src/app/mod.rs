@@ -17,6 +17,7 @@ pub(crate) mod logout;
 pub(crate) mod members;
 pub(crate) mod membership;
 pub(crate) mod messages;
+pub(crate) mod password;
 pub(crate) mod profile;
 pub(crate) mod push_rules;
 pub(crate) mod register;
@@ -26,10 +27,11 @@ pub(crate) mod state;
 pub(crate) mod sync;
 pub(crate) mod timestamp;
 pub(crate) mod token_cache;
+pub(crate) mod uia;
 
 use std::{fmt, ops::Deref, sync::Arc};
 
-use banyan_core::{Clock, ServiceError, ShardCount};
+use banyan_core::{Clock, Entropy, ServiceError, ShardCount};
 use banyan_rooms::reader::RoomReader;
 use banyan_runtime::{Context, Shutdown};
 use banyan_tenants::Tenants;
@@ -51,6 +53,7 @@ pub(crate) struct App(Arc<Parts>);
 pub(crate) struct Parts {
     pub(crate) config: ClientApiConfig,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) shards: ShardCount,
     pub(crate) tenants: Tenants,
     pub(crate) rooms: RoomReader,
@@ -83,6 +86,7 @@ impl App {
         let Context { clock, entropy, store, shards, router, shutdown, .. } = context;
         Self(Arc::new(Parts {
             clock: clock.clone(),
+            entropy: entropy.clone(),
             shards: *shards,
             rooms: RoomReader::new(store.clone(), config.state_cache_bytes),
             users: UserReader::new(store.clone()),

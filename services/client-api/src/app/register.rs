@@ -4,14 +4,16 @@ use banyan_core::{ErrorCode, RequestId, ServiceError};
 use banyan_proto::userserver::{
     self, LoginResponse, RegisterRequest, UseRegistrationTokenRequest, use_registration_token_request::Step,
 };
-use banyan_users::{Operation, UiaSession, token::registration_token_name, user_id};
+use banyan_users::{token::registration_token_name, user_id};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{App, auth::guest_access_forbidden, caller::Visitor};
-
-const TOKEN_STAGE: &str = "m.login.registration_token";
-const DUMMY_STAGE: &str = "m.login.dummy";
+use super::{
+    App,
+    auth::guest_access_forbidden,
+    caller::Visitor,
+    uia::{Asked, Auth, Proof, Uia, stage},
+};
 
 /// What a client asks for. The body without `auth` is what user-interactive authentication is bound to.
 #[derive(Debug, Default, Deserialize)]
@@ -28,26 +30,6 @@ pub(crate) struct Registration {
     pub(crate) initial_device_display_name: Option<String>,
     #[serde(default)]
     pub(crate) inhibit_login: bool,
-}
-
-/// A step of user-interactive authentication.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub(crate) struct Auth {
-    #[serde(default, rename = "type")]
-    kind: Option<String>,
-    #[serde(default)]
-    session: Option<String>,
-    #[serde(default)]
-    token: Option<String>,
-}
-
-/// How far a registration got.
-#[derive(Debug)]
-pub(crate) enum Registered {
-    /// The account is made.
-    Done(LoginResponse),
-    /// 401 with this body: stages are missing.
-    Challenge(Value),
 }
 
 impl App {
@@ -79,36 +61,20 @@ impl App {
         visitor: &Visitor,
         registration: Registration,
         parameters: &Map<String, Value>,
-    ) -> Result<Registered, ServiceError> {
+    ) -> Result<Uia<LoginResponse>, ServiceError> {
         let flows = visitor.tenant.registration_flows();
         if flows.is_empty() {
             return Err(ServiceError::forbidden("Registration is disabled"));
         }
-        let auth = registration.auth.clone().unwrap_or_default();
         if let Some(username) = &registration.username {
             user_id::for_registration(username, visitor.server_name())?;
             // With a session the owner judges: the account may be there because an earlier try of the same session made it.
-            if auth.session.is_none() {
+            if registration.auth.as_ref().is_none_or(|auth| auth.session.is_none()) {
                 self.check_username(visitor, username).await?;
             }
         }
-        let operation = Operation {
-            tenant: visitor.server_name(),
-            endpoint: "POST /_matrix/client/v3/register",
-            user_id: None,
-            parameters,
-            flows: &flows,
-        };
-        let mut session = self.uia.open(&operation, auth.session.as_deref()).await?;
-        let error = self.take_stage(visitor, &mut session, &auth).await?;
-        if error.is_some() || !session.is_complete() {
-            return Ok(Registered::Challenge(self.uia.challenge(&mut session, error.as_ref()).await?));
-        }
-        if registration.password.is_none() {
-            return Err(ServiceError::matrix(ErrorCode::InvalidArgument, "M_MISSING_PARAM", "Missing params: password"));
-        }
-        let answer = self.register_authorised(visitor, registration, &mut session).await?;
-        Ok(Registered::Done(answer))
+        let asked = Asked { endpoint: "POST /_matrix/client/v3/register", user_id: None, flows, body: parameters };
+        self.authenticated(visitor, asked, |proof| self.register_authorised(visitor, registration, proof)).await
     }
 
     /// Whether a name could be registered just now.
@@ -142,76 +108,35 @@ impl App {
         Ok(used.completed + held < uses_allowed)
     }
 
-    /// Passes the stage that the request brings. `Some`: it failed, and the challenge says why.
-    async fn take_stage(
-        &self,
-        visitor: &Visitor,
-        session: &mut UiaSession,
-        auth: &Auth,
-    ) -> Result<Option<ServiceError>, ServiceError> {
-        let Some(stage) = auth.kind.as_deref() else { return Ok(None) };
-        if session.has_passed(stage) {
-            return Ok(None);
-        }
-        if !session.is_next(stage) {
-            let message = "This is not one of the stages that are asked for";
-            return Ok(Some(ServiceError::matrix(ErrorCode::Unauthenticated, "M_UNAUTHORIZED", message)));
-        }
-        let subject = match stage {
-            DUMMY_STAGE => "",
-            TOKEN_STAGE => {
-                let Some(token) = auth.token.as_deref() else {
-                    return Ok(Some(ServiceError::bad_json("auth.token is missing")));
-                };
-                if !self.use_token(visitor, session.id(), token, Step::Hold).await? {
-                    return Ok(Some(ServiceError::matrix(
-                        ErrorCode::Unauthenticated,
-                        "M_UNAUTHORIZED",
-                        "Invalid registration token",
-                    )));
-                }
-                token
-            }
-            _ => return Ok(Some(ServiceError::matrix(ErrorCode::Unauthenticated, "M_UNRECOGNIZED", "Unknown stage"))),
-        };
-        self.uia.pass(session, stage, subject).await?;
-        Ok(None)
-    }
-
-    /// Makes the account of a session that is complete, once.
+    /// Makes the account that a session allows.
     async fn register_authorised(
         &self,
         visitor: &Visitor,
         registration: Registration,
-        session: &mut UiaSession,
+        proof: Proof,
     ) -> Result<LoginResponse, ServiceError> {
-        let token = session.subject(TOKEN_STAGE).map(str::to_owned);
-        let request_id = self.uia.authorise(session).await?;
+        if registration.password.is_none() {
+            return Err(ServiceError::matrix(ErrorCode::InvalidArgument, "M_MISSING_PARAM", "Missing params: password"));
+        }
         let user_id = match &registration.username {
             Some(username) => user_id::for_registration(username, visitor.server_name())?,
-            None => generated_user_id(visitor, request_id),
+            None => generated_user_id(visitor, proof.request_id),
         };
-        let request = register_request(visitor, &user_id, request_id, registration);
-        match self.register_at_owner(&user_id, request).await {
-            Ok(answer) => {
-                if let Some(token) = token
-                    && let Err(error) = self.use_token(visitor, session.id(), &token, Step::Complete).await
-                {
-                    // The hold ends by itself; the account is made and stays.
-                    tracing::warn!(%error, "a use of a registration token could not be counted");
-                }
-                Ok(answer)
-            }
-            Err(error) => {
-                // Doing it again under the same request id is safe, so the client may.
-                self.uia.restore(session).await?;
-                Err(error)
-            }
+        let mut request = register_request(visitor, &user_id, proof.request_id, registration);
+        request.accepted_terms =
+            proof.subject(stage::TERMS).map(|terms| terms.lines().map(str::to_owned).collect()).unwrap_or_default();
+        let answer = self.register_at_owner(&user_id, request).await?;
+        if let Some(token) = proof.subject(stage::TOKEN)
+            && let Err(error) = self.use_token(visitor, &proof.session, token, Step::Complete).await
+        {
+            // The hold ends by itself; the account is made and stays.
+            tracing::warn!(%error, "a use of a registration token could not be counted");
         }
+        Ok(answer)
     }
 
     /// Holds or counts a use of a registration token, where its uses are counted; false if it is not valid.
-    async fn use_token(&self, visitor: &Visitor, session: &str, token: &str, step: Step) -> Result<bool, ServiceError> {
+    pub(super) async fn use_token(&self, visitor: &Visitor, session: &str, token: &str, step: Step) -> Result<bool, ServiceError> {
         if visitor.tenant.registration_token(token).is_none() {
             return Ok(false);
         }
@@ -246,6 +171,7 @@ fn register_request(visitor: &Visitor, user_id: &str, request_id: RequestId, reg
         device_id: registration.device_id.unwrap_or_default(),
         initial_device_display_name: registration.initial_device_display_name.unwrap_or_default(),
         remote_addr: visitor.address.to_string(),
+        accepted_terms: Vec::new(),
     }
 }
 

@@ -1,7 +1,6 @@
 //! GET and POST `/login`.
 
 use axum::{Json, extract::State};
-use banyan_core::ServiceError;
 use banyan_http::{Json as Body, MatrixError};
 use banyan_proto::userserver::LoginResponse;
 use banyan_tenants::Tenant;
@@ -11,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::{extract::Anyone, reply::Reply};
 use crate::app::{
     App,
-    login::{PasswordLogin, unknown_type},
+    login::{Identifier, PasswordLogin, unknown_type},
 };
 
 /// The ways to log in.
@@ -38,20 +37,15 @@ pub(crate) struct Login {
     initial_device_display_name: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Identifier {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    user: Option<String>,
-}
-
 /// Logs in.
 pub(crate) async fn post(State(app): State<App>, Anyone(visitor): Anyone, Body(login): Body<Login>) -> Reply {
     if login.kind != "m.login.password" {
         return Err(unknown_type().into());
     }
-    let user = user_of(login.identifier, login.user)?;
+    let user = match login.identifier {
+        Some(identifier) => identifier.user_name()?,
+        None => login.user.ok_or_else(|| MatrixError::bad_json("identifier is missing"))?,
+    };
     let password = login.password.ok_or_else(|| MatrixError::bad_json("password is missing"))?;
     let wish = PasswordLogin {
         user,
@@ -61,19 +55,6 @@ pub(crate) async fn post(State(app): State<App>, Anyone(visitor): Anyone, Body(l
     };
     let session = app.log_in(&visitor, wish).await?;
     Ok(Json(session_body(&visitor.tenant, session)))
-}
-
-/// Whom an identifier names.
-fn user_of(identifier: Option<Identifier>, legacy: Option<String>) -> Result<String, MatrixError> {
-    let Some(identifier) = identifier else {
-        return legacy.ok_or_else(|| MatrixError::bad_json("identifier is missing"));
-    };
-    match identifier.kind.as_str() {
-        "m.id.user" => identifier.user.ok_or_else(|| MatrixError::bad_json("identifier.user is missing")),
-        // No account has a third-party identifier yet, so nobody can be found by one.
-        "m.id.thirdparty" | "m.id.phone" => Err(ServiceError::forbidden("Invalid username or password").into()),
-        _ => Err(unknown_type().into()),
-    }
 }
 
 /// The answer to a login and to a registration that logs in.

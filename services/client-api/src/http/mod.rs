@@ -1,6 +1,7 @@
 //! HTTP: the tree of files is the tree of URLs. A handler unpacks, calls one use case, and answers.
 
 mod account;
+mod auth;
 mod capabilities;
 mod create_room;
 mod directory;
@@ -11,6 +12,7 @@ mod joined_rooms;
 mod knock;
 mod login;
 mod logout;
+mod pages;
 mod profile;
 mod pushrules;
 mod register;
@@ -88,6 +90,7 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getLoginFlows" => get(login::flows),
         "checkUsernameAvailability" => get(register::available::get),
         "registrationTokenValidity" => get(register::token_validity::get),
+        "authFallback" => get(auth::fallback::get),
         "getTokenOwner" => get(account::whoami::get),
         "getRoomIdByAlias" => get(directory::room::get),
         "getLocalAliases" => get(rooms::aliases::get),
@@ -120,6 +123,8 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
 fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
     Some(match operation {
         "login" => post(login::post),
+        "submitAuthFallback" => post(auth::fallback::post),
+        "changePassword" => post(account::password::post),
         "logout" => post(logout::one),
         "logout_all" => post(logout::all),
         "register" => post(register::post),

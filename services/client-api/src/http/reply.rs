@@ -1,9 +1,14 @@
 //! Answers.
 
-use axum::response::{IntoResponse, Response};
+use axum::{
+    Json,
+    response::{IntoResponse, Response},
+};
 use banyan_http::MatrixError;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
+
+use crate::app::uia::Uia;
 
 /// What a handler answers: JSON or a Matrix error.
 pub(crate) type Reply<T = axum::Json<Value>> = Result<T, MatrixError>;
@@ -11,6 +16,14 @@ pub(crate) type Reply<T = axum::Json<Value>> = Result<T, MatrixError>;
 /// `{}`.
 pub(crate) fn empty() -> axum::Json<Value> {
     axum::Json(json!({}))
+}
+
+/// The answer of an endpoint with user-interactive authentication: what it did, or 401 and the stages that are missing.
+pub(crate) fn challenged(outcome: Uia<Json<Value>>) -> Response {
+    match outcome {
+        Uia::Done(body) => body.into_response(),
+        Uia::Challenge(body) => (StatusCode::UNAUTHORIZED, Json(body)).into_response(),
+    }
 }
 
 /// JSON text as it is.

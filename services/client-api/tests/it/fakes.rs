@@ -29,6 +29,8 @@ pub(crate) enum Call {
     ReleaseAlias(roomserver::ReleaseAliasRequest),
     Register(userserver::RegisterRequest),
     Login(userserver::LoginRequest),
+    CheckPassword(userserver::CheckPasswordRequest),
+    ChangePassword(userserver::ChangePasswordRequest),
     Logout(userserver::LogoutRequest),
     SetProfile(userserver::SetProfileRequest),
     SetAccountData(userserver::SetAccountDataRequest),
@@ -163,6 +165,20 @@ impl UserService for Fakes {
         let request = request.into_inner();
         let answer = session(request.caller.clone().unwrap().user_id, &request.device_id);
         self.note("Login", Call::Login(request), answer)
+    }
+
+    async fn check_password(
+        &self,
+        request: Request<userserver::CheckPasswordRequest>,
+    ) -> Result<Response<userserver::CheckPasswordResponse>, Status> {
+        self.note("CheckPassword", Call::CheckPassword(request.into_inner()), userserver::CheckPasswordResponse {})
+    }
+
+    async fn change_password(
+        &self,
+        request: Request<userserver::ChangePasswordRequest>,
+    ) -> Result<Response<userserver::ChangePasswordResponse>, Status> {
+        self.note("ChangePassword", Call::ChangePassword(request.into_inner()), userserver::ChangePasswordResponse {})
     }
 
     async fn logout(&self, request: Request<userserver::LogoutRequest>) -> Result<Response<userserver::LogoutResponse>, Status> {

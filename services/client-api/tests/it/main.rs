@@ -10,6 +10,7 @@ mod room;
 mod rooms;
 mod sessions;
 mod sync;
+mod uia;
 mod users;
 mod walk;
 mod world;

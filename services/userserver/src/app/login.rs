@@ -8,14 +8,14 @@ use banyan_proto::{
 use zeroize::Zeroizing;
 
 use super::{
+    authenticate,
     command::{Command, deactivated},
     entries,
     issue_token::{Wanted, issue},
 };
 use crate::host::Inner;
 
-/// Checks the password and issues a token. Nobody learns whether an account exists: an unknown user and a wrong password take the same
-/// time and get the same answer, and that an account is deactivated is told to whoever knows its password.
+/// Checks the password and issues a token.
 pub(crate) async fn login(inner: &Inner, request: LoginRequest) -> Result<LoginResponse, ServiceError> {
     let password = Zeroizing::new(request.password);
     let command = Command::of_user(inner, request.caller)?;
@@ -30,17 +30,12 @@ pub(crate) async fn login(inner: &Inner, request: LoginRequest) -> Result<LoginR
     wanted.check()?;
     let shard = inner.shard_of(&command.user_id)?;
     shard.earlier(command.request_id).await?;
-    let checked = inner.shared.reader.account(&command.user_id).await?;
-    let right = verify(inner, checked.as_ref(), password).await?;
-    inner.shared.metrics.logged_in(command.tenant_name(), right);
-    let Some(checked) = checked.filter(|_| right) else { return Err(refused()) };
-    if checked.deactivated {
-        return Err(deactivated());
-    }
+    let checked = authenticate::by_password(inner, &command, password).await?;
     let mut turn = shard.turn(&command.user_id, command.tenant_name(), command.request_id).await?;
     // Hashing takes its time: the account may have changed meanwhile.
     let account = inner.shared.reader.account(&command.user_id).await?;
-    let Some(account) = account.filter(|account| account.password_hash == checked.password_hash) else { return Err(refused()) };
+    let unchanged = |account: &Account| account.password_hash == checked.password_hash;
+    let account = account.filter(unchanged).ok_or_else(authenticate::refused)?;
     if account.deactivated {
         return Err(deactivated());
     }
@@ -51,13 +46,4 @@ pub(crate) async fn login(inner: &Inner, request: LoginRequest) -> Result<LoginR
     let issued = issue(inner, &command.user_id, account.kind(), &wanted).await?;
     turn.commit(issued.entries).await?;
     Ok(issued.answer)
-}
-
-async fn verify(inner: &Inner, account: Option<&Account>, password: Zeroizing<String>) -> Result<bool, ServiceError> {
-    let hash = account.map(|account| account.password_hash.clone()).filter(|hash| !hash.is_empty());
-    inner.shared.passwords.verify(password, hash).await
-}
-
-fn refused() -> ServiceError {
-    ServiceError::forbidden("Invalid username or password")
 }

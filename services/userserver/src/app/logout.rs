@@ -47,7 +47,7 @@ async fn device_of_token(inner: &Inner, user_id: &str, hash: &TokenHash) -> Resu
 }
 
 /// Revokes the tokens and removes the devices; a user with very many has them removed in several groups.
-async fn end(mut turn: Turn<'_>, user_id: &str, devices: BTreeMap<String, Device>) -> Result<(), ServiceError> {
+pub(super) async fn end(mut turn: Turn<'_>, user_id: &str, devices: BTreeMap<String, Device>) -> Result<(), ServiceError> {
     let mut ended: Vec<Vec<UserEntry>> = devices
         .into_iter()
         .map(|(device_id, device)| {

@@ -48,7 +48,8 @@ pub(crate) async fn register(inner: &Inner, request: RegisterRequest) -> Result<
         created: inner.shared.clock.now().0,
         deactivated: false,
         admin: request.admin,
-        seq: 0,
+        accepted_terms: request.accepted_terms,
+        ..Account::default()
     };
     let inhibit_login = request.inhibit_login && !request.guest;
     let answer = make(inner, turn, &command.user_id, account, (!inhibit_login).then_some(wanted)).await?;

@@ -4,6 +4,7 @@ mod account_data;
 mod filter;
 mod login;
 mod logout;
+mod password;
 mod profile;
 mod register;
 mod registration_token;

@@ -10,8 +10,8 @@ use banyan_proto::{
     transport::Transport,
     users::{Account, UserEntry, user_entry::Kind},
     userserver::{
-        Caller, LoginRequest, LoginResponse, LogoutRequest, RegisterRequest, UseRegistrationTokenRequest,
-        use_registration_token_request::Step, user_service_client::UserServiceClient,
+        Caller, ChangePasswordRequest, CheckPasswordRequest, LoginRequest, LoginResponse, LogoutRequest, RegisterRequest,
+        UseRegistrationTokenRequest, use_registration_token_request::Step, user_service_client::UserServiceClient,
     },
 };
 use banyan_runtime::ShardHost;
@@ -179,6 +179,14 @@ impl Process {
 
     pub(crate) async fn login(&self, request: LoginRequest) -> Result<LoginResponse, ServiceError> {
         answer(self.client.clone().login(request).await)
+    }
+
+    pub(crate) async fn check_password(&self, request: CheckPasswordRequest) -> Result<(), ServiceError> {
+        answer(self.client.clone().check_password(request).await).map(|_| ())
+    }
+
+    pub(crate) async fn change_password(&self, request: ChangePasswordRequest) -> Result<(), ServiceError> {
+        answer(self.client.clone().change_password(request).await).map(|_| ())
     }
 
     pub(crate) async fn logout(&self, request: LogoutRequest) -> Result<(), ServiceError> {

@@ -1,3 +1,4 @@
 //! Below `/account`.
 
+pub(crate) mod password;
 pub(crate) mod whoami;

@@ -14,10 +14,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{extract::Anyone, login::session_body};
-use crate::app::{
-    App,
-    register::{Registered, Registration},
-};
+use crate::app::{App, register::Registration, uia::Uia};
 
 /// The query of POST `/register`.
 #[derive(Deserialize)]
@@ -38,8 +35,8 @@ pub(crate) async fn post(
             let registration: Registration =
                 serde_json::from_value(Value::Object(body.clone())).map_err(|error| MatrixError::bad_json(error.to_string()))?;
             match app.register(&visitor, registration, &body).await? {
-                Registered::Done(session) => session,
-                Registered::Challenge(body) => return Ok((StatusCode::UNAUTHORIZED, Json(body)).into_response()),
+                Uia::Done(session) => session,
+                Uia::Challenge(body) => return Ok((StatusCode::UNAUTHORIZED, Json(body)).into_response()),
             }
         }
         Some(_) => return Err(MatrixError::invalid_param("kind is user or guest")),

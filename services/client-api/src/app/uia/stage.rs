@@ -1,0 +1,111 @@
+//! The stages, and how each is passed.
+
+use banyan_core::{ErrorCode, ServiceError};
+use banyan_proto::userserver::{CheckPasswordRequest, use_registration_token_request::Step};
+use banyan_tenants::Tenant;
+use banyan_users::UiaSession;
+use serde::Deserialize as _;
+use serde_json::{Map, Value, json};
+
+use super::Auth;
+use crate::app::{App, caller::Visitor, login::Identifier};
+
+/// Passed by asking. Proves nothing.
+pub(crate) const DUMMY: &str = "m.login.dummy";
+/// The password of whoever asks. Proves the user id.
+pub(crate) const PASSWORD: &str = "m.login.password";
+/// A token that allows a registration. Proves the token.
+pub(crate) const TOKEN: &str = "m.login.registration_token";
+/// Accepting the tenant's policies. Proves which, as lines of `id/version`.
+pub(crate) const TERMS: &str = "m.login.terms";
+
+/// What comes of a try: what it proves, or why it does not.
+type Tried = Result<Result<String, ServiceError>, ServiceError>;
+
+impl App {
+    /// Passes the stage that a request brings. `Some`: it failed, and the challenge says why.
+    pub(super) async fn take_stage(
+        &self,
+        visitor: &Visitor,
+        session: &mut UiaSession,
+        auth: &Auth,
+    ) -> Result<Option<ServiceError>, ServiceError> {
+        let Some(stage) = auth.kind.as_deref() else { return Ok(None) };
+        if session.has_passed(stage) {
+            return Ok(None);
+        }
+        if !session.is_next(stage) {
+            return Ok(Some(unauthorized("This is not one of the stages that are asked for")));
+        }
+        let tried = match stage {
+            DUMMY => Ok(String::new()),
+            TERMS => Ok(accepted(&visitor.tenant)),
+            TOKEN => self.try_token(visitor, session, auth).await?,
+            PASSWORD => self.try_password(visitor, session, auth).await?,
+            _ => Err(ServiceError::matrix(ErrorCode::Unauthenticated, "M_UNRECOGNIZED", "Unknown stage")),
+        };
+        match tried {
+            Ok(subject) => self.uia.pass(session, stage, &subject).await.map(|()| None),
+            Err(error) => Ok(Some(error)),
+        }
+    }
+
+    async fn try_token(&self, visitor: &Visitor, session: &UiaSession, auth: &Auth) -> Tried {
+        let Some(token) = auth.token.as_deref() else { return Ok(Err(ServiceError::bad_json("auth.token is missing"))) };
+        let valid = self.use_token(visitor, session.id(), token, Step::Hold).await?;
+        Ok(if valid { Ok(token.to_owned()) } else { Err(unauthorized("Invalid registration token")) })
+    }
+
+    /// The password must be that of the session's user. That it is somebody else's is not told.
+    async fn try_password(&self, visitor: &Visitor, session: &UiaSession, auth: &Auth) -> Tried {
+        let Some(password) = auth.password.clone() else { return Ok(Err(ServiceError::bad_json("auth.password is missing"))) };
+        let typed = match typed_user(auth) {
+            Ok(typed) => typed,
+            Err(error) => return Ok(Err(error)),
+        };
+        let wrong = || ServiceError::forbidden("Invalid username or password");
+        let user_id = self.users.resolve_login(&typed, visitor.server_name()).await?;
+        let Some(user_id) = user_id.filter(|user_id| session.user_id().is_none_or(|asks| asks == user_id)) else {
+            return Ok(Err(wrong()));
+        };
+        let request = CheckPasswordRequest { caller: Some(visitor.about_user(&user_id)), password };
+        let call = |mut client: crate::calls::UserClient, request| async move { client.check_password(request).await };
+        match self.commands.user(&user_id, request, call).await {
+            Ok(_) => Ok(Ok(user_id)),
+            Err(error) if error.code == ErrorCode::Forbidden => Ok(Err(error)),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Whom the step names, by identifier or as clients did before there were any.
+fn typed_user(auth: &Auth) -> Result<String, ServiceError> {
+    let identifier = auth.identifier.as_ref().map(Identifier::deserialize).transpose();
+    let identifier = identifier.map_err(|error| ServiceError::bad_json(format!("auth.identifier: {error}")))?;
+    match identifier {
+        Some(identifier) => identifier.user_name(),
+        None => auth.user.clone().ok_or_else(|| ServiceError::bad_json("auth.identifier is missing")),
+    }
+}
+
+/// `policies` of the parameters of [`TERMS`].
+pub(super) fn policies(tenant: &Tenant) -> Value {
+    let policy = |policy: &banyan_tenants::config::PolicyConfig| {
+        let documents = policy.documents.iter();
+        let mut member: Map<String, Value> =
+            documents.map(|text| (text.language.clone(), json!({ "name": text.name, "url": text.url }))).collect();
+        member.insert("version".to_owned(), policy.version.as_str().into());
+        (policy.id.clone(), Value::Object(member))
+    };
+    Value::Object(tenant.config().registration.terms.iter().map(policy).collect())
+}
+
+fn accepted(tenant: &Tenant) -> String {
+    let lines: Vec<_> =
+        tenant.config().registration.terms.iter().map(|policy| format!("{}/{}", policy.id, policy.version)).collect();
+    lines.join("\n")
+}
+
+fn unauthorized(message: &'static str) -> ServiceError {
+    ServiceError::matrix(ErrorCode::Unauthenticated, "M_UNAUTHORIZED", message)
+}

@@ -1,0 +1,26 @@
+//! POST `/account/password`.
+
+use axum::{extract::State, response::Response};
+use banyan_http::{Json, MatrixError};
+use serde_json::{Map, Value};
+
+use crate::{
+    app::{App, uia::Uia},
+    http::{
+        extract::Caller,
+        reply::{challenged, empty},
+    },
+};
+
+/// Changes the caller's password, or says which stages are missing (401).
+pub(crate) async fn post(
+    State(app): State<App>,
+    Caller(requester): Caller,
+    Json(body): Json<Map<String, Value>>,
+) -> Result<Response, MatrixError> {
+    let outcome = app.change_password(&requester, &body).await?;
+    Ok(challenged(match outcome {
+        Uia::Done(()) => Uia::Done(empty()),
+        Uia::Challenge(body) => Uia::Challenge(body),
+    }))
+}

@@ -1,0 +1,3 @@
+//! Pages below `/auth`.
+
+pub(crate) mod fallback;

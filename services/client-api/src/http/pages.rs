@@ -1,0 +1,98 @@
+//! HTML pages: for people whose client cannot do a step itself. Each is whole in itself, loads nothing, and cannot be framed.
+
+use std::fmt::Write as _;
+
+use axum::response::{IntoResponse as _, Response};
+use banyan_core::Entropy;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:28rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}\
+label{display:block;margin:1rem 0}input[type=text],input[type=password]{display:block;width:100%;box-sizing:border-box;font:inherit;\
+padding:.4rem}button{font:inherit;padding:.4rem 1.2rem}.wrong{color:#c22}";
+
+/// A page. `body` is HTML: what comes from elsewhere goes through [`escape`] first. `script` may only be a constant of ours.
+pub(crate) struct Page<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) title: &'a str,
+    pub(crate) body: String,
+    pub(crate) script: Option<&'static str>,
+}
+
+impl Page<'_> {
+    /// The answer, with the rules that a browser is to hold it to: no scripts, styles or frames but its own, nothing loaded from and no
+    /// form sent to anywhere else, no address of it told to anyone, and nothing kept.
+    pub(crate) fn answer(self, entropy: &dyn Entropy) -> Response {
+        let nonce = entropy.alphanumeric(24);
+        let title = escape(self.title);
+        let mut html = format!(
+            "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
+             content=\"width=device-width,initial-scale=1\"><title>{title}</title><style nonce=\"{nonce}\">{STYLE}</style></head>\
+             <body><h1>{title}</h1>{}",
+            self.body
+        );
+        if let Some(script) = self.script {
+            // Writing to a string cannot fail.
+            let _ = write!(html, "<script nonce=\"{nonce}\">{script}</script>");
+        }
+        html.push_str("</body></html>");
+        let policy = format!(
+            "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; form-action 'self'; \
+             base-uri 'none'; frame-ancestors 'none'"
+        );
+        let mut response = (self.status, html).into_response();
+        let headers = response.headers_mut();
+        let fixed: [(HeaderName, &'static str); 5] = [
+            (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+            (header::CACHE_CONTROL, "no-store"),
+            (header::REFERRER_POLICY, "no-referrer"),
+            (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            (header::X_FRAME_OPTIONS, "DENY"),
+        ];
+        for (name, value) in fixed {
+            headers.insert(name, HeaderValue::from_static(value));
+        }
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+        response
+    }
+}
+
+/// Whether a form was sent by a page of another site: browsers say so.
+pub(crate) fn is_cross_site(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site").and_then(|site| site.to_str().ok());
+    site.is_some_and(|site| !matches!(site, "same-origin" | "none"))
+}
+
+/// Text as HTML, also within a quoted attribute.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_stays_text() {
+        assert_eq!(escape("<a href=\"x\" id='y'>&"), "&lt;a href=&quot;x&quot; id=&#39;y&#39;&gt;&amp;");
+    }
+
+    #[test]
+    fn forms_of_other_sites_are_known() {
+        let of = |site: &'static str| HeaderMap::from_iter([("sec-fetch-site".parse().unwrap(), HeaderValue::from_static(site))]);
+        assert!(is_cross_site(&of("cross-site")) && is_cross_site(&of("same-site")));
+        assert!(!is_cross_site(&of("same-origin")) && !is_cross_site(&HeaderMap::new()));
+    }
+}
