@@ -32,6 +32,7 @@ impl Applier for UserApplier {
             Kind::AccountData(changed) => vec![account_data(user_id, changed, seq)],
             Kind::Filter(stored) => vec![filter(user_id, stored)],
             Kind::RegistrationToken(used) => vec![registration_token(used)?],
+            Kind::DeviceList(_) => Vec::new(),
         })
     }
 }
