@@ -146,7 +146,7 @@ impl Rows<'_> {
         self.rows.push(event::put(self.room_id, &placed.event_id, &event_row));
         self.rows.push(timeline::put(self.room_id, place, &row));
         if !placed.soft_failed {
-            self.rows.extend(indexes::of_placed(self.room_id, placed));
+            self.rows.extend(indexes::of_placed(self.room_id, self.seq(), placed));
         }
         if let Some(txn) = &placed.transaction {
             self.rows.push(transaction::put(txn, self.room_id, &placed.event_id));
@@ -175,6 +175,7 @@ impl Rows<'_> {
     }
 
     fn redacted(&mut self, redacted: &Redacted) {
+        self.rows.extend(indexes::of_redacted(self.room_id, redacted));
         if redacted.placed {
             let row = TimelineRow {
                 event_id: redacted.event_id.clone(),

@@ -118,8 +118,19 @@ pub fn finish(out: &mut Vec<u8>, unsigned: &[u8]) {
 /// # Errors
 /// If the stored redaction is not an event.
 pub fn unsigned(event: &StoredEvent, viewer: Viewer<'_>) -> Result<Vec<u8>, ReadError> {
+    unsigned_with(event, viewer, None)
+}
+
+/// The same with `m.relations`, JSON of an object ([`crate::bundle`]).
+///
+/// # Errors
+/// As [`unsigned`].
+pub fn unsigned_with(event: &StoredEvent, viewer: Viewer<'_>, relations: Option<&[u8]>) -> Result<Vec<u8>, ReadError> {
     let mut out = Vec::with_capacity(64 + event.prev_content.len());
     field(&mut out, "age", &age(event, viewer.now).to_string());
+    if let Some(relations) = relations {
+        field(&mut out, "m.relations", &String::from_utf8_lossy(relations));
+    }
     if let Some(membership) = viewer.membership {
         field(&mut out, "membership", &quoted(membership));
     }
@@ -165,8 +176,21 @@ fn transaction_id<'a>(event: &'a StoredEvent, viewer: Viewer<'_>) -> Option<&'a 
 /// # Errors
 /// If the stored event is not one.
 pub fn client_event(event: &StoredEvent, room_id: Option<&RoomId>, viewer: Viewer<'_>) -> Result<Vec<u8>, ReadError> {
+    client_event_with(event, room_id, viewer, None)
+}
+
+/// The same with `unsigned.m.relations`, JSON of an object ([`crate::bundle`]).
+///
+/// # Errors
+/// If the stored event is not one.
+pub fn client_event_with(
+    event: &StoredEvent,
+    room_id: Option<&RoomId>,
+    viewer: Viewer<'_>,
+    relations: Option<&[u8]>,
+) -> Result<Vec<u8>, ReadError> {
     let mut out = client_event_base(&event.pdu, &event.event_id, room_id)?;
-    finish(&mut out, &unsigned(event, viewer)?);
+    finish(&mut out, &unsigned_with(event, viewer, relations)?);
     Ok(out)
 }
 

@@ -4,6 +4,7 @@
 mod events;
 mod members;
 mod names;
+mod relations;
 mod source;
 mod state;
 mod timeline;
@@ -20,6 +21,7 @@ use ruma::{OwnedEventId, OwnedRoomId, RoomId, RoomVersionId};
 
 pub use self::{
     members::MembersQuery,
+    relations::RelationsQuery,
     state::{StateEvent, StateId},
     timeline::{Direction, TimelinePage, TimelineQuery},
 };

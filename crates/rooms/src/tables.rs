@@ -2,6 +2,7 @@
 //! room shards' logs; the roomserver alone writes them, every role may read them.
 
 pub mod alias_by_room;
+pub mod annotation;
 pub mod current_state;
 pub mod event;
 pub mod event_time;
@@ -10,9 +11,12 @@ pub mod import;
 pub mod intent;
 pub mod membership_by_user;
 pub mod published_room;
+pub mod related;
+pub mod relation;
 pub mod room_alias;
 pub mod room_head;
 pub mod staged_event;
+pub mod thread_reply;
 pub mod timeline;
 pub mod transaction;
 
@@ -25,6 +29,7 @@ use crate::ReadError;
 /// Every table of rooms.
 pub static TABLES: &[&Table] = &[
     &alias_by_room::TABLE,
+    &annotation::TABLE,
     &current_state::TABLE,
     &event::TABLE,
     &event_time::DAYS,
@@ -34,9 +39,12 @@ pub static TABLES: &[&Table] = &[
     &intent::TABLE,
     &membership_by_user::TABLE,
     &published_room::TABLE,
+    &related::TABLE,
+    &relation::TABLE,
     &room_alias::TABLE,
     &room_head::TABLE,
     &staged_event::TABLE,
+    &thread_reply::TABLE,
     &timeline::TABLE,
     &transaction::TABLE,
     &crate::state::store::STATE_NODE,

@@ -13,6 +13,7 @@ use crate::{
     event_source::{KnownEvent, Standing},
     graph,
     pdu::Pdu,
+    relation::Relation,
     state::{NodeHash, State, StateDelta, StateDifference, Written},
     version::RoomVersion,
 };
@@ -135,6 +136,7 @@ impl Placer {
             prev_content: prev.map(|prev| Bytes::copy_from_slice(prev.content().get().as_bytes())).unwrap_or_default(),
             prev_sender: prev.map(|prev| prev.sender().to_string()).unwrap_or_default(),
             transaction,
+            relation: Relation::of_pdu(event.json()).map(|relation| relation.to_proto()),
         };
         let mut nodes = judged.after.nodes;
         nodes.extend(judged.nodes);

@@ -4,13 +4,16 @@ use std::collections::HashMap;
 
 use banyan_proto::rooms::StateRoot;
 use prost::Message;
-use ruma::{EventId, OwnedEventId, OwnedRoomId, OwnedUserId, events::room::member::MembershipState};
+use ruma::{
+    EventId, OwnedEventId, OwnedRoomId, OwnedUserId,
+    events::room::{history_visibility::HistoryVisibility, member::MembershipState},
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{MembershipChange, Moment, history_visibility, joined_after, membership};
 use crate::{
-    ReadError,
+    ReadError, RoomPlace,
     reader::{At, RoomReader, StoredEvent},
 };
 
@@ -29,6 +32,8 @@ pub struct VisibilityFilter {
     /// The next older membership event; `None` until the newest was looked up.
     next_change: Option<Option<OwnedEventId>>,
     joined_now: bool,
+    /// The history visibility now, and where it was set.
+    setting: Option<(HistoryVisibility, RoomPlace)>,
 }
 
 /// An event that its reader may see.
@@ -55,7 +60,7 @@ impl VisibilityFilter {
     #[must_use]
     pub fn new(reader: RoomReader, room_id: OwnedRoomId, user_id: OwnedUserId) -> Self {
         let (moments, changes) = (HashMap::new(), Vec::new());
-        Self { reader, room_id, user_id, moments, changes, next_change: None, joined_now: false }
+        Self { reader, room_id, user_id, moments, changes, next_change: None, joined_now: false, setting: None }
     }
 
     /// Those of `events` that the user may see, in the same order.
@@ -135,12 +140,71 @@ impl VisibilityFilter {
         Ok(self.reader.event(&self.room_id, replaced).await?.map_or_else(String::new, |event| content_of(&event)))
     }
 
-    async fn joined_after(&mut self, place: crate::RoomPlace) -> Result<bool, ReadError> {
+    /// Whether the user may see all that came after `place`, as far as that can be told without looking at each event: they are joined
+    /// since, or history is shared since and they are joined now, or it is readable by the world since.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn sees_all_since(&mut self, place: RoomPlace) -> Result<bool, ReadError> {
+        self.load_newest().await?;
+        if self.joined_now && self.is_joined_since(place).await? {
+            return Ok(true);
+        }
+        let (setting, set_at) = self.setting().await?;
+        let open = match setting {
+            HistoryVisibility::WorldReadable => true,
+            HistoryVisibility::Shared => self.joined_now,
+            _ => false,
+        };
+        Ok(open && set_at <= place)
+    }
+
+    async fn is_joined_since(&mut self, place: RoomPlace) -> Result<bool, ReadError> {
+        let mut known = 0;
+        loop {
+            for change in &self.changes[known..] {
+                if change.membership != MembershipState::Join {
+                    return Ok(false);
+                }
+                if change.place <= place {
+                    return Ok(true);
+                }
+            }
+            known = self.changes.len();
+            let Some(Some(event_id)) = self.next_change.take().filter(|_| known < MAX_CHANGES) else {
+                self.next_change = Some(None);
+                return Ok(false);
+            };
+            self.next_change = Some(self.load_change(&event_id).await?);
+        }
+    }
+
+    async fn setting(&mut self) -> Result<(HistoryVisibility, RoomPlace), ReadError> {
+        if let Some(setting) = &self.setting {
+            return Ok(setting.clone());
+        }
+        let event = self.reader.state_event(&self.room_id, "m.room.history_visibility", "", &At::Now).await?;
+        let setting = match event {
+            None => (HistoryVisibility::Shared, RoomPlace::START),
+            Some(event) => {
+                let place = self.reader.place_of(&self.room_id, &event.event_id).await?;
+                (history_visibility(&event.content()), place.unwrap_or(RoomPlace::END))
+            }
+        };
+        Ok(self.setting.insert(setting).clone())
+    }
+
+    async fn load_newest(&mut self) -> Result<(), ReadError> {
         if self.next_change.is_none() {
             let row = self.reader.membership(&self.user_id, &self.room_id).await?;
             self.joined_now = row.as_ref().is_some_and(|row| row.membership == "join");
             self.next_change = Some(row.and_then(|row| EventId::parse(row.event_id).ok()));
         }
+        Ok(())
+    }
+
+    async fn joined_after(&mut self, place: RoomPlace) -> Result<bool, ReadError> {
+        self.load_newest().await?;
         // Who was not joined then and is now has joined between.
         if self.joined_now {
             return Ok(true);

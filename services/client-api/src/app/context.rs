@@ -62,17 +62,11 @@ impl App {
             (!lazy || senders.contains(&event.state_key)) && filter.wants(&event.pdu)
         };
         let state = state.iter().filter(wanted).map(|event| self.render_state(event, room_id)).collect::<Result<_, _>>()?;
-        let render = |events: &[Visible]| -> Result<Vec<_>, ServiceError> {
-            events.iter().map(|visible| self.render(requester, room_id, visible)).collect()
-        };
-        Ok(ContextPage {
-            start: PlaceToken(start).to_string(),
-            end: PlaceToken(end).to_string(),
-            before: render(&before)?,
-            event: self.render(requester, room_id, &event)?,
-            after: render(&after)?,
-            state,
-        })
+        let mut rendered = self.render(requester, room_id, &shown().collect::<Vec<_>>()).await?;
+        let after = rendered.split_off(before.len() + 1);
+        let event = rendered.pop().unwrap_or_default();
+        let (start, end) = (PlaceToken(start).to_string(), PlaceToken(end).to_string());
+        Ok(ContextPage { start, end, before: rendered, event, after, state })
     }
 
     /// An event that the caller may see.

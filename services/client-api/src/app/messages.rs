@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use banyan_core::ServiceError;
 use banyan_rooms::{
     RoomPlace,
-    client_event::{Viewer, client_event},
     reader::{At, Direction, TimelineQuery},
     stream_token::PlaceToken,
     visibility::{Access, VisibilityFilter, Visible},
@@ -71,7 +70,7 @@ impl App {
         let (events, next) = self.visible_events(requester, room_id, query, &wish.filter).await?;
         let state = if wish.filter.lazy_load_members { self.senders(room_id, &events).await? } else { Vec::new() };
         let start = wish.from.unwrap_or_else(|| PlaceToken(start_of(&events, &query)).to_string());
-        let chunk = events.iter().map(|visible| self.render(requester, room_id, visible)).collect::<Result<_, _>>()?;
+        let chunk = self.render(requester, room_id, &events.iter().collect::<Vec<_>>()).await?;
         Ok(MessagesPage { start, end: next.map(|next| PlaceToken(next).to_string()), chunk, state })
     }
 
@@ -110,17 +109,6 @@ impl App {
         let wanted: Vec<_> = senders.iter().map(|sender| ("m.room.member", sender.as_str())).collect();
         let found = self.rooms.state_events(room_id, &wanted, &At::Root(newest.event.state_after.clone())).await?;
         found.iter().flatten().map(|event| self.render_state(event, room_id)).collect()
-    }
-
-    /// An event as the caller sees it.
-    pub(crate) fn render(&self, requester: &Requester, room_id: &RoomId, visible: &Visible) -> Result<Vec<u8>, ServiceError> {
-        let viewer = Viewer {
-            user_id: &requester.user_id,
-            device_id: requester.device(),
-            membership: Some(visible.membership.as_str()),
-            now: self.clock.now(),
-        };
-        Ok(client_event(&visible.event, Some(room_id), viewer)?)
     }
 }
 

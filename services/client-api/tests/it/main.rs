@@ -6,6 +6,7 @@ mod fakes;
 mod limits;
 mod outage;
 mod reading;
+mod relations;
 mod room;
 mod rooms;
 mod sessions;

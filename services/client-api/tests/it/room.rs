@@ -1,7 +1,10 @@
 //! A room that is written into its log without a roomserver.
 
 use banyan_core::LogId;
-use banyan_proto::rooms::{AliasChanged, CurrentChange, Placed, RoomEntry, RoomHead, StateChange, StateRoot, room_entry::Kind};
+use banyan_proto::rooms::{
+    AliasChanged, CurrentChange, Placed, Redacted, RoomEntry, RoomHead, StateChange, StateRoot, room_entry::Kind,
+};
+use banyan_rooms::relation::Relation;
 use prost::Message as _;
 use serde_json::{Value, json};
 
@@ -16,12 +19,14 @@ pub(crate) struct Room {
     joined: u64,
     /// Milliseconds from one event to the next.
     pub(crate) step: i64,
+    /// The events so far, with the state after each.
+    events: Vec<(Value, StateRoot)>,
 }
 
 impl Room {
     /// A room whose members are these, with shared history.
     pub(crate) async fn new(world: &World, members: &[&str]) -> Self {
-        let mut room = Self { state: StateRoot::default(), arrival: 0, joined: 0, step: 1 };
+        let mut room = Self { state: StateRoot::default(), arrival: 0, joined: 0, step: 1, events: Vec::new() };
         let creator = members[0];
         room.add(world, "m.room.create", Some(""), creator, json!({"room_version": "11"})).await;
         for member in members {
@@ -64,8 +69,10 @@ impl Room {
             arrival: self.arrival,
             replaces_state: replaced,
             state_after: Some(self.state.clone()),
+            relation: relation(pdu.to_string().as_bytes()),
             ..Placed::default()
         };
+        self.events.push((pdu, self.state.clone()));
         self.arrival += 1;
         let head = RoomHead {
             room_version: "11".to_owned(),
@@ -87,6 +94,37 @@ impl Room {
         world.append(LogId::rooms(world.context.shards.shard_of(ROOM)), entry.encode_to_vec()).await;
         event_id
     }
+
+    /// Redacts a message.
+    pub(crate) async fn redact(&mut self, world: &World, event_id: &str, sender: &str) -> String {
+        let redaction = self.add(world, "m.room.redaction", None, sender, json!({"redacts": event_id})).await;
+        let arrival = event_id.strip_prefix("$e").unwrap().parse::<i64>().unwrap();
+        let (pdu, state_after) = self.events[usize::try_from(arrival).unwrap()].clone();
+        let because = self.events.last().unwrap().0.to_string();
+        let mut pruned = pdu.clone();
+        pruned["content"] = json!({});
+        let redacted = Redacted {
+            event_id: event_id.to_owned(),
+            arrival,
+            pruned_pdu: pruned.to_string().into_bytes().into(),
+            redaction_event_id: redaction.clone(),
+            redaction_pdu: because.into_bytes().into(),
+            state_after: Some(state_after),
+            placed: true,
+            relation: relation(pdu.to_string().as_bytes()),
+            ..Redacted::default()
+        };
+        let entry = RoomEntry { room_id: ROOM.to_owned(), kind: Some(Kind::Redacted(redacted)), ..RoomEntry::default() };
+        world.append(LogId::rooms(world.context.shards.shard_of(ROOM)), entry.encode_to_vec()).await;
+        redaction
+    }
+}
+
+/// What an event relates to, as the roomserver would find it.
+fn relation(pdu: &[u8]) -> Option<banyan_proto::rooms::Relation> {
+    let relation = Relation::of_pdu(pdu)?.to_proto();
+    let arrival = relation.event_id.strip_prefix("$e").and_then(|arrival| arrival.parse().ok());
+    Some(banyan_proto::rooms::Relation { placed: arrival.is_some(), arrival: arrival.unwrap_or_default(), ..relation })
 }
 
 /// Binds an alias to the room.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use banyan_core::{ServiceError, TimestampMicros};
-use banyan_proto::rooms::{CurrentChange, RoomEntry, RoomHead, StateRoot, Transaction, room_entry::Kind};
+use banyan_proto::rooms::{CurrentChange, Relation, RoomEntry, RoomHead, StateRoot, Transaction, room_entry::Kind};
 use banyan_rooms::{
     auth::AuthState,
     event_builder::{self, EventDraft, Position},
@@ -177,7 +177,10 @@ impl Turn {
         let request = PlaceRequest { transaction, known, ..PlaceRequest::new(event, self.now) };
         let placement = self.shard.placer.place(self.head.as_deref(), request).await.map_err(errors::place)?;
         let state_nodes = placement.entry_nodes();
-        let Placement { placed, head, current, event, .. } = placement;
+        let Placement { mut placed, head, current, event, .. } = placement;
+        if let Some(relation) = &mut placed.relation {
+            self.find_target(relation).await?;
+        }
         let state = match &event.state_after {
             Some(after) if head.current == placed.state_after => after.clone(),
             _ => State::from_proto(head.current.as_ref().unwrap_or(&StateRoot::default())).map_err(errors::state)?,
@@ -195,6 +198,15 @@ impl Turn {
             kind: Some(Kind::Placed(placed)),
         });
         self.keep(event);
+        Ok(())
+    }
+
+    /// Says where the event stands that another relates to. Whoever knows its id was told so when it had its place.
+    async fn find_target(&self, relation: &mut Relation) -> Result<(), ServiceError> {
+        let Ok(target) = EventId::parse(relation.event_id.as_str()) else { return Ok(()) };
+        if let Some(place) = self.reader().place_of(self.room_id(), &target).await? {
+            (relation.placed, relation.arrival, relation.sub) = (true, place.arrival, place.sub);
+        }
         Ok(())
     }
 

@@ -15,6 +15,7 @@ mod invite_permission;
 mod member_event;
 mod power_levels;
 mod redact;
+mod relations;
 mod restricted;
 mod same_state;
 mod third_party;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use banyan_core::ServiceError;
 use banyan_proto::rooms::{CurrentChange, Redacted, StateRoot, Transaction, room_entry::Kind};
-use banyan_rooms::{event_source::KnownEvent, pdu::Pdu, reader::StoredEvent, redaction, state::StateKey};
+use banyan_rooms::{event_source::KnownEvent, pdu::Pdu, reader::StoredEvent, redaction, relation::Relation, state::StateKey};
 use ruma::{
     CanonicalJsonObject, EventId, OwnedEventId,
     events::{StateEventType, TimelineEventType},
@@ -113,6 +113,7 @@ async fn apply(turn: &mut Turn, stored: &StoredEvent, target: &Pdu, redaction: &
         placed: stored.place.is_some(),
         standing: stored.standing.into(),
         current_buckets: turn.head()?.current_buckets,
+        relation: Relation::of_pdu(target.json()).map(|relation| relation.to_proto()),
     });
     turn.push(kind);
     let known = turn.known(target).await?;

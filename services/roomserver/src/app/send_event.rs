@@ -20,7 +20,7 @@ use ruma::{
 use super::{
     canonical_alias,
     change_membership::{self, ChangeMembership},
-    guests, power_levels, redact, same_state,
+    guests, power_levels, redact, relations, same_state,
 };
 use crate::{
     actor::{Caller, CommandKey, Shard, Turn},
@@ -76,6 +76,7 @@ pub(crate) async fn send_event(shard: Arc<Shard>, command: SendEvent) -> Result<
         return outcome.await;
     }
     check_sender(&turn, &command.caller.user_id).await?;
+    relations::check(&turn, &command, &content).await?;
     let mut shuts_guests_out = false;
     if command.state_key.as_deref() == Some("") {
         match command.event_type.as_str() {

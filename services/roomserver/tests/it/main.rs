@@ -10,6 +10,7 @@ mod knock;
 mod membership;
 mod reading;
 mod redaction;
+mod relations;
 mod restart;
 mod restricted;
 mod send;

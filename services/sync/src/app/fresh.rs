@@ -5,7 +5,7 @@ use std::sync::Arc;
 use banyan_rooms::RoomPlace;
 
 use super::{
-    Context,
+    Context, bundles,
     context::room_id,
     ongoing,
     room::RoomBody,
@@ -48,7 +48,8 @@ pub(super) async fn answer(context: &Context, plan: &RoomPlan, known: bool) -> R
     ongoing::sort(&mut state);
     state::remember(context, &plan.room, &state, &window.shown);
     let prev_batch = window.prev_batch(RoomPlace::arrival(head.next_arrival - 1));
+    let relations = bundles::of(context, &id, &window, plan.upto).await?;
     // Who joins a room between two syncs may hold older parts of its timeline, with a hole before this one.
     let limited = window.limited || (plan.since.is_some() && !known);
-    Ok(RoomBody { state, limited, prev_batch, timeline: window.shown, summary: Some(summary), whole: true })
+    Ok(RoomBody { state, limited, prev_batch, timeline: window.shown, relations, summary: Some(summary), whole: true })
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use banyan_core::LogSeq;
-use banyan_rooms::{RoomPlace, reader::At};
+use banyan_rooms::{RoomPlace, bundle::Bundles, reader::At};
 use ruma::RoomId;
 
 use super::{
-    Context, Shown,
+    Context, Shown, bundles,
     context::room_id,
     ongoing,
     room::RoomBody,
@@ -59,7 +59,7 @@ fn last_event_alone(context: &Context, plan: &RoomPlan) -> RoomBody {
     let shown = event.clone().filter(|event| takes(context, plan, event));
     let state = event.filter(|_| context.state_after || shown.is_none()).into_iter().collect();
     let timeline = shown.into_iter().map(|event| Shown { event, membership }).collect();
-    RoomBody { state, timeline, limited: false, prev_batch, summary: None, whole: true }
+    RoomBody { state, timeline, relations: Bundles::new(), limited: false, prev_batch, summary: None, whole: true }
 }
 
 /// The user was in the room at the token and left since.
@@ -103,7 +103,13 @@ async fn from_tail(context: &Context, plan: &RoomPlan, changes: &[Arc<RoomChange
         state.push(last.clone());
     }
     let prev_batch = window.prev_batch(RoomPlace::END);
-    Ok(RoomBody { state, limited: window.limited, prev_batch, timeline: window.shown, summary: None, whole: true })
+    if window.limited {
+        let events: Vec<_> = until.iter().filter_map(|change| change.event.as_ref()).map(|event| event.get()).collect();
+        window.related = bundles::targets(events.iter().map(|event| &event.stored));
+    }
+    let relations = bundles::of(context, &id, &window, plan.upto).await?;
+    let limited = window.limited;
+    Ok(RoomBody { state, limited, prev_batch, timeline: window.shown, relations, summary: None, whole: true })
 }
 
 /// From the rows: the end of what the user may see, and the state when they left.
@@ -152,7 +158,8 @@ async fn from_rows(context: &Context, plan: &RoomPlan) -> Result<RoomBody, SyncE
     let prev_batch = window.prev_batch(place);
     // A client that had part of this timeline is told to drop it.
     let limited = window.limited || plan.since.is_some();
-    Ok(RoomBody { state, limited, prev_batch, timeline: window.shown, summary: None, whole: true })
+    let relations = bundles::of(context, &id, &window, span.upto).await?;
+    Ok(RoomBody { state, limited, prev_batch, timeline: window.shown, relations, summary: None, whole: true })
 }
 
 async fn state_at(context: &Context, id: &RoomId, at: At) -> Result<StateMap, SyncError> {

@@ -2,6 +2,7 @@
 
 mod account_data;
 mod approach;
+mod bundles;
 mod context;
 mod fresh;
 mod left;

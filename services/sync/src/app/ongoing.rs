@@ -8,7 +8,7 @@ use banyan_rooms::RoomPlace;
 use ruma::RoomId;
 
 use super::{
-    Context, Shown,
+    Context, Shown, bundles,
     context::room_id,
     room::RoomBody,
     state,
@@ -48,7 +48,8 @@ pub(super) async fn from_tail(context: &Context, plan: &RoomPlan, changes: &[Arc
     state::remember(context, &plan.room, &state, &window.shown);
     let end = plan.head.as_ref().map_or(RoomPlace::END, |head| RoomPlace::arrival(head.next_arrival - 1));
     let prev_batch = window.prev_batch(end);
-    Ok(RoomBody { state, limited: window.limited, prev_batch, timeline: window.shown, summary, whole: false })
+    let relations = bundles::of(context, &id, &window, plan.upto).await?;
+    Ok(RoomBody { state, limited: window.limited, prev_batch, timeline: window.shown, relations, summary, whole: false })
 }
 
 /// From the rows, where the tail does not reach back to the token: the newest events, and every key of the current state that was
@@ -76,7 +77,8 @@ pub(super) async fn from_rows(context: &Context, plan: &RoomPlan, since: LogSeq)
     add_lazy(context, plan, &id, &head, (&mut state, &window.shown, summary.as_ref())).await?;
     state::remember(context, &plan.room, &state, &window.shown);
     let prev_batch = window.prev_batch(RoomPlace::arrival(head.next_arrival - 1));
-    Ok(RoomBody { state, limited: window.limited, prev_batch, timeline: window.shown, summary, whole: false })
+    let relations = bundles::of(context, &id, &window, plan.upto).await?;
+    Ok(RoomBody { state, limited: window.limited, prev_batch, timeline: window.shown, relations, summary, whole: false })
 }
 
 /// Oldest first, so that responses do not depend on the order of a map.
@@ -136,5 +138,9 @@ async fn window(context: &Context, id: &RoomId, changes: &[Arc<RoomChange>]) -> 
     }
     window.limited = gap.is_some();
     window.limit(filter.limit);
+    if window.limited {
+        let events: Vec<_> = changes.iter().filter_map(|change| change.event.as_ref()).map(|event| event.get()).collect();
+        window.related = bundles::targets(events.iter().map(|event| &event.stored));
+    }
     Ok(window)
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use banyan_rooms::RoomPlace;
+use banyan_rooms::{RoomPlace, bundle::Bundles};
 
 use super::{Context, Shown, Summary, approach, fresh, left, ongoing};
 use crate::{
@@ -33,6 +33,8 @@ pub struct RoomBody {
     pub state: Vec<Arc<RoomEvent>>,
     /// The timeline.
     pub timeline: Vec<Shown>,
+    /// `m.relations` of events of the timeline.
+    pub relations: Bundles,
     /// Whether something before the timeline was left out.
     pub limited: bool,
     /// The point just before the timeline.
@@ -47,7 +49,15 @@ impl RoomBody {
     /// A room of which there is nothing to tell but account data.
     #[must_use]
     pub const fn unchanged() -> Self {
-        Self { state: Vec::new(), timeline: Vec::new(), limited: false, prev_batch: RoomPlace::END, summary: None, whole: false }
+        Self {
+            state: Vec::new(),
+            timeline: Vec::new(),
+            relations: Bundles::new(),
+            limited: false,
+            prev_batch: RoomPlace::END,
+            summary: None,
+            whole: false,
+        }
     }
 
     /// Whether there is nothing to tell.

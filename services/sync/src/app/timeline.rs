@@ -1,13 +1,16 @@
 //! The part of a timeline that is shown.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use banyan_core::LogSeq;
 use banyan_proto::rooms::{RoomHead, StateRoot};
 use banyan_rooms::{RoomPlace, visibility::VisibilityFilter};
-use ruma::RoomId;
+use ruma::{OwnedEventId, RoomId};
 
-use super::Context;
+use super::{Context, bundles};
 use crate::{
     error::SyncError,
     tails::change::{Membership, RoomEvent},
@@ -34,6 +37,8 @@ pub(super) struct Window {
     pub(super) limited: bool,
     /// Where what came before them ends, if anything was looked at.
     pub(super) before: Option<RoomPlace>,
+    /// The events that some event since the first shown one relates to.
+    pub(super) related: HashSet<OwnedEventId>,
 }
 
 impl Window {
@@ -139,6 +144,7 @@ pub(super) async fn read(
                 break 'pages;
             }
             window.before = Some(place.before());
+            window.related.extend(bundles::target(&stored));
             let joined = known.is_some_and(|known| known.is_joined(context.user.as_str(), &stored.state_after));
             let membership = if joined && stored.is_shown() {
                 Some(Membership::Join)

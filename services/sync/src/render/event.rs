@@ -1,6 +1,6 @@
 //! One event, for one reader.
 
-use banyan_rooms::client_event::{Viewer, finish, unsigned};
+use banyan_rooms::client_event::{Viewer, finish, unsigned_with};
 
 use super::fields;
 use crate::{
@@ -17,13 +17,24 @@ pub(super) fn write(
     event: &RoomEvent,
     membership: Option<Membership>,
 ) -> Result<(), SyncError> {
+    write_with(out, context, event, membership, None)
+}
+
+/// The same with `unsigned.m.relations`.
+pub(super) fn write_with(
+    out: &mut Vec<u8>,
+    context: &Context,
+    event: &RoomEvent,
+    membership: Option<Membership>,
+    relations: Option<&[u8]>,
+) -> Result<(), SyncError> {
     let viewer = Viewer {
         user_id: &context.user,
         device_id: Some(&context.device),
         membership: membership.map(Membership::as_str),
         now: context.now,
     };
-    let unsigned = unsigned(&event.stored, viewer)?;
+    let unsigned = unsigned_with(&event.stored, viewer, relations)?;
     let begin = out.len();
     match context.filter.event_format {
         EventFormat::Client => out.extend_from_slice(&event.base()?),

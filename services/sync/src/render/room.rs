@@ -48,7 +48,8 @@ fn members(out: &mut Vec<u8>, context: &Context, body: &RoomBody, account_data: 
         if index > 0 {
             out.push(b',');
         }
-        event::write(out, context, &shown.event, Some(shown.membership))?;
+        let relations = body.relations.get(&shown.event.stored.event_id).map(Vec::as_slice);
+        event::write_with(out, context, &shown.event, Some(shown.membership), relations)?;
     }
     out.extend_from_slice(b"],\"limited\":");
     out.extend_from_slice(if body.limited { b"true" } else { b"false" });

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use banyan_proto::rooms::{CurrentChange, Gap, Placed, Redacted, RoomEntry, RoomHead, StateChanged, Transaction, room_entry::Kind};
 use banyan_rooms::{
     heroes,
+    relation::Relation,
     state::{State, StateDelta, StateKey},
 };
 use ruma::{OwnedEventId, OwnedRoomId};
@@ -185,6 +186,7 @@ impl World {
             prev_content: previous.as_ref().map(|event| event.pdu["content"].to_string().into()).unwrap_or_default(),
             prev_sender: previous.map(|event| event.sender).unwrap_or_default(),
             transaction: send.transaction,
+            relation: Relation::of_pdu(pdu.to_string().as_bytes()).map(|relation| relation.to_proto()),
         };
         let entry = RoomEntry {
             room_id: room_id.to_owned(),

@@ -2,7 +2,6 @@
 
 use axum::extract::State;
 use banyan_http::{MatrixError, Path, Query};
-use banyan_rooms::reader::Direction;
 use ruma::OwnedRoomId;
 use serde::Deserialize;
 use serde_json::Value;
@@ -18,6 +17,8 @@ use crate::{
         reply::{JsonText, Reply, list},
     },
 };
+
+use super::direction;
 
 /// The query.
 #[derive(Deserialize)]
@@ -37,9 +38,7 @@ pub(crate) async fn get(
     Query(params): Query<Params>,
 ) -> Reply<JsonText> {
     let direction = match params.dir.as_deref() {
-        Some("b") => Direction::Backward,
-        Some("f") => Direction::Forward,
-        Some(_) => return Err(MatrixError::invalid_param("dir is b or f")),
+        Some(dir) => direction(dir)?,
         None => {
             // Who may not look into the room is told that first.
             app.access(&requester, &room_id).await?;

@@ -13,12 +13,16 @@ pub(crate) mod leave;
 pub(crate) mod members;
 pub(crate) mod messages;
 pub(crate) mod redact;
+pub(crate) mod relations;
 pub(crate) mod send;
 pub(crate) mod state;
+pub(crate) mod threads;
 pub(crate) mod timestamp_to_event;
 pub(crate) mod unban;
 
+use banyan_http::MatrixError;
 use banyan_proto::roomserver::change_membership_request::Action;
+use banyan_rooms::reader::Direction;
 use ruma::{OwnedRoomId, OwnedUserId};
 use serde::Deserialize;
 
@@ -31,6 +35,15 @@ pub(crate) struct Target {
     user_id: OwnedUserId,
     #[serde(default)]
     reason: Option<String>,
+}
+
+/// `dir` of the endpoints that page.
+fn direction(dir: &str) -> Result<Direction, MatrixError> {
+    match dir {
+        "b" => Ok(Direction::Backward),
+        "f" => Ok(Direction::Forward),
+        _ => Err(MatrixError::invalid_param("dir is b or f")),
+    }
 }
 
 /// Does `action` to somebody.
