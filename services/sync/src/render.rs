@@ -1,13 +1,15 @@
 //! The JSON of a response.
 
 mod body;
+mod device_lists;
 mod event;
 mod fields;
 mod room;
 mod sink;
 
 pub use self::{
-    body::{Body, Section},
+    body::{Body, Head, Section},
+    device_lists::{DeviceKeys, DeviceLists},
     room::room,
     sink::Sink,
 };

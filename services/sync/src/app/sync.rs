@@ -21,7 +21,7 @@ use crate::{
     filter::Filter,
     lazy::{LazyMembers, Session},
     metrics::Metrics,
-    render::{self, Section, Sink},
+    render::{self, Head, Section, Sink},
     source::Source,
     tails::{
         Plan, RoomPlan, Tails,
@@ -75,12 +75,14 @@ type Rendered = (Section, Arc<str>, Vec<u8>);
 struct Response {
     token: StreamToken,
     rooms: Vec<Rendered>,
-    account_data: Vec<Vec<u8>>,
+    head: Head,
 }
 
 impl Response {
     fn is_empty(&self) -> bool {
-        self.rooms.is_empty() && self.account_data.is_empty()
+        let Head { account_data, presence, to_device, device_lists, device_keys: _ } = &self.head;
+        let told = !account_data.is_empty() || !presence.is_empty() || !to_device.is_empty() || !device_lists.is_empty();
+        self.rooms.is_empty() && !told
     }
 }
 
@@ -206,7 +208,7 @@ impl Syncs {
         }
         rooms.sort();
         let account_data = changed.events("", |kind| filter.account_data.takes_type(kind));
-        Ok(Response { token: plan.token, rooms, account_data })
+        Ok(Response { token: plan.token, rooms, head: Head { account_data, ..Head::default() } })
     }
 
     /// The plan with every room the user is in.
@@ -229,7 +231,8 @@ impl Syncs {
         let context = self.context(request, &filter, &plan, lazy.clone());
         let data = Arc::new(AccountData::of_rows(&self.source.account_data(&request.user).await?, None));
         let token = plan.token.to_string();
-        let mut body = render::Body::begin(sink, &token, &data.events("", |kind| filter.account_data.takes_type(kind)));
+        let account_data = data.events("", |kind| filter.account_data.takes_type(kind));
+        let mut body = render::Body::begin(sink, &token, &Head { account_data, ..Head::default() });
         let mut plans = plan.rooms;
         self.add_heads(&mut plans).await?;
         plans.sort_by_key(|plan| Section::of_membership(plan.standing.membership));
@@ -331,7 +334,7 @@ fn room_account_data(context: &Context, data: &AccountData, room: &str) -> Vec<V
 }
 
 async fn write(sink: &mut Sink, token: &str, response: Response) -> Result<(), SyncError> {
-    let mut body = render::Body::begin(sink, token, &response.account_data);
+    let mut body = render::Body::begin(sink, token, &response.head);
     for (section, room, json) in &response.rooms {
         body.room(*section, room, json).await?;
     }

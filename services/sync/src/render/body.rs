@@ -1,6 +1,9 @@
 //! The frame of a response (client-server specification, GET /sync).
 
-use super::Sink;
+use super::{
+    Sink,
+    device_lists::{self, DeviceKeys, DeviceLists},
+};
 use crate::{app::RoomAnswer, error::SyncError, tails::change::Membership};
 
 /// A part of `rooms`, in the order they are written.
@@ -56,25 +59,33 @@ pub struct Body<'a> {
     first: bool,
 }
 
-/// What has no content before there are end-to-end keys, to-device messages and presence; clients count on the members being there.
-const EMPTY_PARTS: &[u8] =
-    b",\"presence\":{\"events\":[]},\"to_device\":{\"events\":[]},\"device_lists\":{\"changed\":[],\"left\":[]},\
-\"device_one_time_keys_count\":{\"signed_curve25519\":0},\"device_unused_fallback_key_types\":[],\"rooms\":{";
+/// What a response says beside its rooms.
+#[derive(Debug, Default)]
+pub struct Head {
+    /// Global account data: events, each JSON.
+    pub account_data: Vec<Vec<u8>>,
+    /// Presence: events, each JSON.
+    pub presence: Vec<Vec<u8>>,
+    /// Messages to the device, oldest first: events, each JSON.
+    pub to_device: Vec<Vec<u8>>,
+    /// Changes of device lists.
+    pub device_lists: DeviceLists,
+    /// Unclaimed keys of the device.
+    pub device_keys: DeviceKeys,
+}
 
 impl<'a> Body<'a> {
-    /// Begins a response. `account_data`: events, each JSON.
-    pub fn begin(sink: &'a mut Sink, token: &str, account_data: &[Vec<u8>]) -> Self {
+    /// Begins a response. Every member is written whether or not it has content: clients count on them.
+    pub fn begin(sink: &'a mut Sink, token: &str, head: &Head) -> Self {
         sink.put(b"{\"next_batch\":\"");
         sink.put(token.as_bytes());
-        sink.put(b"\",\"account_data\":{\"events\":[");
-        for (index, event) in account_data.iter().enumerate() {
-            if index > 0 {
-                sink.put(b",");
-            }
-            sink.put(event);
-        }
-        sink.put(b"]}");
-        sink.put(EMPTY_PARTS);
+        sink.put(b"\"");
+        events(sink, b",\"account_data\":{\"events\":[", &head.account_data);
+        events(sink, b",\"presence\":{\"events\":[", &head.presence);
+        events(sink, b",\"to_device\":{\"events\":[", &head.to_device);
+        device_lists::lists(sink, &head.device_lists);
+        device_lists::keys(sink, &head.device_keys);
+        sink.put(b",\"rooms\":{");
         Self { sink, open: 0, first: true }
     }
 
@@ -113,4 +124,16 @@ impl<'a> Body<'a> {
             self.first = true;
         }
     }
+}
+
+/// A list of events behind what opens it.
+fn events(sink: &mut Sink, open: &[u8], events: &[Vec<u8>]) {
+    sink.put(open);
+    for (index, event) in events.iter().enumerate() {
+        if index > 0 {
+            sink.put(b",");
+        }
+        sink.put(event);
+    }
+    sink.put(b"]}");
 }

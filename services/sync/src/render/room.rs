@@ -21,7 +21,8 @@ pub fn room(context: &Context, answer: &RoomAnswer, account_data: &[Vec<u8>]) ->
         RoomAnswer::Knocked(events) => list(&mut out, b"{\"knock_state\":{\"events\":[", events),
         RoomAnswer::Joined(body) => {
             members(&mut out, context, body, account_data)?;
-            out.extend_from_slice(b",\"ephemeral\":{\"events\":[]},\"summary\":");
+            list(&mut out, b",\"ephemeral\":{\"events\":[", &[]);
+            out.extend_from_slice(b",\"summary\":");
             summary(&mut out, body.summary.as_ref());
         }
         RoomAnswer::Left(body) => members(&mut out, context, body, account_data)?,
