@@ -3,13 +3,19 @@
 use banyan_log::{Applier, DerivedRow, Entry};
 use banyan_proto::users::{
     AccessTokenIssued, Account, AccountDataChanged, AccountDataRow, DeviceChanged, FilterRow, FilterStored, ProfileChanged,
-    ProfileRow, RegistrationTokenUsed, UserEntry, user_entry::Kind,
+    ProfileRow, RegistrationTokenUsed, ToDeviceDone, ToDeviceQueue, ToDeviceQueueRow, ToDeviceReceived, ToDeviceRow, UserEntry, user_entry::Kind,
 };
 use banyan_store::{Key, Table, Write, key};
 use bytes::Bytes;
 use prost::Message;
 
-use crate::tables::{ACCESS_TOKEN, ACCOUNT, ACCOUNT_DATA, DEVICE, FILTER, PROFILE, REGISTRATION_TOKEN};
+use crate::{
+    tables::{
+        ACCESS_TOKEN, ACCOUNT, ACCOUNT_DATA, DEVICE, FILTER, PROFILE, REGISTRATION_TOKEN, TO_DEVICE, TO_DEVICE_MESSAGE,
+        TO_DEVICE_QUEUE,
+    },
+    to_device::REMEMBERED,
+};
 
 /// Turns entries of user logs into rows.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,7 +29,7 @@ impl Applier for UserApplier {
         let kind = decoded.kind.ok_or("a user entry of a kind this version does not know")?;
         Ok(match kind {
             Kind::Account(account) => vec![put(&ACCOUNT, key![user_id], key![], &Account { seq, ..account })],
-            Kind::Device(changed) => vec![device(user_id, changed, seq)],
+            Kind::Device(changed) => device(user_id, changed, seq),
             Kind::TokenIssued(issued) => vec![token(issued)?],
             Kind::TokensRevoked(revoked) => {
                 revoked.token_hashes.into_iter().map(|hash| delete(&ACCESS_TOKEN, key![hash], key![])).collect()
@@ -33,18 +39,24 @@ impl Applier for UserApplier {
             Kind::Filter(stored) => vec![filter(user_id, stored)],
             Kind::RegistrationToken(used) => vec![registration_token(used)?],
             Kind::DeviceList(_) => Vec::new(),
+            Kind::ToDeviceReceived(received) => to_device_received(user_id, received, entry.seq.0),
+            Kind::ToDeviceDone(done) => to_device_done(user_id, done)?,
         })
     }
 }
 
-fn device(user_id: &str, changed: DeviceChanged, seq: u64) -> DerivedRow {
-    let clustering = key![changed.device_id];
+fn device(user_id: &str, changed: DeviceChanged, seq: u64) -> Vec<DerivedRow> {
+    let clustering = key![changed.device_id.as_str()];
     match changed.device {
         Some(mut device) => {
             device.seq = seq;
-            put(&DEVICE, key![user_id], clustering, &device)
+            vec![put(&DEVICE, key![user_id], clustering, &device)]
         }
-        None => delete(&DEVICE, key![user_id], clustering),
+        // What waited for it is void, also for a device that takes its name.
+        None => {
+            let queue = ToDeviceQueue { device_id: changed.device_id, acknowledged: seq, waiting: 0 };
+            vec![delete(&DEVICE, key![user_id], clustering), to_device_queue(user_id, queue)]
+        }
     }
 }
 
@@ -76,6 +88,39 @@ fn filter(user_id: &str, stored: FilterStored) -> DerivedRow {
 fn registration_token(used: RegistrationTokenUsed) -> Result<DerivedRow, String> {
     let row = used.row.ok_or("a registration token without a row")?;
     Ok(put(&REGISTRATION_TOKEN, key![used.tenant, used.token], key![], &row))
+}
+
+fn to_device_received(user_id: &str, received: ToDeviceReceived, seq: u64) -> Vec<DerivedRow> {
+    let ToDeviceReceived { sender, r#type, messages, queues, message_id } = received;
+    let mut rows = Vec::new();
+    for message in messages {
+        let row = ToDeviceRow { sender: sender.clone(), r#type: r#type.clone(), content: message.content };
+        rows.extend(message.device_ids.iter().map(|device| put(&TO_DEVICE, key![user_id, device.as_str()], position(seq), &row)));
+    }
+    rows.extend(queues.into_iter().map(|queue| to_device_queue(user_id, queue)));
+    if !message_id.is_empty() {
+        let write = Write::Put { clustering: key![], value: Bytes::new(), ttl: Some(REMEMBERED) };
+        rows.push(DerivedRow { table: &TO_DEVICE_MESSAGE, partition: key![user_id, message_id], write });
+    }
+    rows
+}
+
+fn to_device_done(user_id: &str, done: ToDeviceDone) -> Result<Vec<DerivedRow>, String> {
+    let queue = done.queue.ok_or("messages left a queue that is not named")?;
+    let partition = key![user_id, queue.device_id.as_str()];
+    let gone = done.positions.into_iter().map(|at| delete(&TO_DEVICE, partition.clone(), position(at)));
+    let mut rows: Vec<DerivedRow> = gone.collect();
+    rows.push(to_device_queue(user_id, queue));
+    Ok(rows)
+}
+
+fn to_device_queue(user_id: &str, queue: ToDeviceQueue) -> DerivedRow {
+    let row = ToDeviceQueueRow { acknowledged: queue.acknowledged, waiting: queue.waiting };
+    put(&TO_DEVICE_QUEUE, key![user_id], key![queue.device_id], &row)
+}
+
+fn position(seq: u64) -> Key {
+    key![i64::try_from(seq).unwrap_or(i64::MAX)]
 }
 
 fn put(table: &'static Table, partition: Key, clustering: Key, value: &impl Message) -> DerivedRow {

@@ -13,6 +13,7 @@ mod reader;
 pub mod registration_token;
 pub mod shared_secret;
 mod tables;
+pub mod to_device;
 pub mod token;
 pub mod uia;
 pub mod user_id;

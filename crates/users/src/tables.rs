@@ -8,6 +8,9 @@ mod filter;
 mod profile;
 mod registration_nonce;
 mod registration_token;
+mod to_device;
+mod to_device_message;
+mod to_device_queue;
 mod uia_session;
 
 pub(crate) use access_token::ACCESS_TOKEN;
@@ -19,8 +22,12 @@ pub(crate) use filter::FILTER;
 pub(crate) use profile::PROFILE;
 pub(crate) use registration_nonce::REGISTRATION_NONCE;
 pub(crate) use registration_token::REGISTRATION_TOKEN;
+pub(crate) use to_device::TO_DEVICE;
+pub(crate) use to_device_message::TO_DEVICE_MESSAGE;
+pub(crate) use to_device_queue::TO_DEVICE_QUEUE;
 pub(crate) use uia_session::UIA_SESSION;
 
 /// Every table of this crate, for the schema.
 pub static TABLES: &[&Table] =
-    &[&ACCESS_TOKEN, &ACCOUNT, &ACCOUNT_DATA, &DEVICE, &FILTER, &PROFILE, &REGISTRATION_NONCE, &REGISTRATION_TOKEN, &UIA_SESSION];
+    &[&ACCESS_TOKEN, &ACCOUNT, &ACCOUNT_DATA, &DEVICE, &FILTER, &PROFILE, &REGISTRATION_NONCE, &REGISTRATION_TOKEN,
+      &TO_DEVICE, &TO_DEVICE_MESSAGE, &TO_DEVICE_QUEUE, &UIA_SESSION];

@@ -1,5 +1,6 @@
 //! The use cases, one per file.
 
+pub(crate) mod acknowledge_to_device;
 mod authenticate;
 pub(crate) mod change_password;
 pub(crate) mod check_password;
@@ -10,6 +11,8 @@ pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod put_filter;
 pub(crate) mod register;
+pub(crate) mod send_to_device;
 pub(crate) mod set_account_data;
 pub(crate) mod set_profile;
+pub(crate) mod to_device_queue;
 pub(crate) mod use_registration_token;

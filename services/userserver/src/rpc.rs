@@ -6,6 +6,7 @@ use banyan_core::ServiceError;
 use banyan_proto::{
     status::to_status,
     userserver::{
+        AcknowledgeToDeviceRequest, AcknowledgeToDeviceResponse, SendToDeviceRequest, SendToDeviceResponse,
         ChangePasswordRequest, ChangePasswordResponse, CheckPasswordRequest, CheckPasswordResponse, LoginRequest, LoginResponse,
         LogoutRequest, LogoutResponse, PutFilterRequest, PutFilterResponse, RegisterRequest, SetAccountDataRequest,
         SetAccountDataResponse, SetProfileRequest, SetProfileResponse, UseRegistrationTokenRequest, UseRegistrationTokenResponse,
@@ -68,5 +69,16 @@ impl UserService for Rpc {
         request: Request<UseRegistrationTokenRequest>,
     ) -> Result<Response<UseRegistrationTokenResponse>, Status> {
         answer(app::use_registration_token::use_registration_token(&self.0, request.into_inner())).await
+    }
+
+    async fn send_to_device(&self, request: Request<SendToDeviceRequest>) -> Result<Response<SendToDeviceResponse>, Status> {
+        answer(app::send_to_device::send_to_device(&self.0, request.into_inner())).await
+    }
+
+    async fn acknowledge_to_device(
+        &self,
+        request: Request<AcknowledgeToDeviceRequest>,
+    ) -> Result<Response<AcknowledgeToDeviceResponse>, Status> {
+        answer(app::acknowledge_to_device::acknowledge_to_device(&self.0, request.into_inner())).await
     }
 }

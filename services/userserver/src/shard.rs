@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use banyan_core::{RequestId, ServiceError};
+use banyan_core::{LogSeq, RequestId, ServiceError};
 use banyan_log::{OwnedLog, Pending, Proposal};
 use banyan_proto::users::UserEntry;
 use prost::Message;
@@ -82,6 +82,11 @@ impl Lane {
 }
 
 impl Turn<'_> {
+    /// Everything below this is in the shard's rows.
+    pub(crate) fn applied(&self) -> LogSeq {
+        self.shard.log.applied()
+    }
+
     /// Commits entries, all or none, at most [`MAX_GROUP`]; returns when readers see them. May be called again for what does not fit.
     pub(crate) async fn commit(&mut self, entries: Vec<UserEntry>) -> Result<(), ServiceError> {
         let group = entries.iter().map(|entry| self.proposal(entry)).collect();

@@ -12,6 +12,7 @@ use banyan_users::TokenHash;
 use super::{
     command::{Command, malformed},
     entries,
+    to_device_queue::discard_all,
 };
 use crate::{
     host::Inner,
@@ -22,13 +23,14 @@ use crate::{
 pub(crate) async fn logout(inner: &Inner, request: LogoutRequest) -> Result<LogoutResponse, ServiceError> {
     let command = Command::of_user(inner, request.caller)?;
     let shard = inner.shard_of(&command.user_id)?;
-    let turn = shard.turn(&command.user_id, command.tenant_name(), command.request_id).await?;
+    let mut turn = shard.turn(&command.user_id, command.tenant_name(), command.request_id).await?;
     let devices = if request.all {
         inner.shared.reader.devices(&command.user_id).await?
     } else {
         let hash = TokenHash::from_slice(&request.token_hash).ok_or_else(|| malformed("a token's hash has 32 bytes"))?;
         device_of_token(inner, &command.user_id, &hash).await?
     };
+    discard_all(inner, &mut turn, &command.user_id, devices.keys()).await?;
     end(turn, &command.user_id, devices).await?;
     Ok(LogoutResponse {})
 }
