@@ -3,7 +3,8 @@
 use banyan_log::{Applier, DerivedRow, Entry};
 use banyan_proto::users::{
     AccessTokenIssued, Account, AccountDataChanged, AccountDataRow, DeviceChanged, FilterRow, FilterStored, ProfileChanged,
-    ProfileRow, RegistrationTokenUsed, ToDeviceDone, ToDeviceQueue, ToDeviceQueueRow, ToDeviceReceived, ToDeviceRow, UserEntry, user_entry::Kind,
+    ProfileRow, RegistrationTokenUsed, ToDeviceDone, ToDeviceQueue, ToDeviceQueueRow, ToDeviceReceived, ToDeviceRow, UserEntry,
+    user_entry::Kind,
 };
 use banyan_store::{Key, Table, Write, key};
 use bytes::Bytes;

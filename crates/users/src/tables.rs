@@ -28,6 +28,17 @@ pub(crate) use to_device_queue::TO_DEVICE_QUEUE;
 pub(crate) use uia_session::UIA_SESSION;
 
 /// Every table of this crate, for the schema.
-pub static TABLES: &[&Table] =
-    &[&ACCESS_TOKEN, &ACCOUNT, &ACCOUNT_DATA, &DEVICE, &FILTER, &PROFILE, &REGISTRATION_NONCE, &REGISTRATION_TOKEN,
-      &TO_DEVICE, &TO_DEVICE_MESSAGE, &TO_DEVICE_QUEUE, &UIA_SESSION];
+pub static TABLES: &[&Table] = &[
+    &ACCESS_TOKEN,
+    &ACCOUNT,
+    &ACCOUNT_DATA,
+    &DEVICE,
+    &FILTER,
+    &PROFILE,
+    &REGISTRATION_NONCE,
+    &REGISTRATION_TOKEN,
+    &TO_DEVICE,
+    &TO_DEVICE_MESSAGE,
+    &TO_DEVICE_QUEUE,
+    &UIA_SESSION,
+];

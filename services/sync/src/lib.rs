@@ -9,6 +9,7 @@
 
 pub mod admission;
 pub mod app;
+pub mod calls;
 pub mod config;
 pub mod error;
 pub mod filter;

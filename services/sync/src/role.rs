@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::sync::Syncs,
+    calls::Acknowledge,
     config::SyncConfig,
     metrics::Metrics,
     rpc::SyncRpc,
@@ -27,6 +28,8 @@ pub struct Parts {
     pub rooms: RoomReader,
     /// Users.
     pub users: UserReader,
+    /// Whom to tell what devices got.
+    pub owner: Arc<dyn Acknowledge>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// How many shards each kind of log has.
@@ -60,7 +63,7 @@ impl SyncRole {
         let metrics = Metrics::default();
         let tails = Tails::new(parts.shards, parts.clock.clone(), &config, metrics.clone());
         let source = Source::new(parts.rooms.clone(), parts.users.clone(), parts.shards);
-        let syncs = Arc::new(Syncs::new(tails.clone(), source, parts.clock.clone(), config.clone(), metrics));
+        let syncs = Arc::new(Syncs::new(tails.clone(), source, parts.owner.clone(), parts.clock.clone(), config.clone(), metrics));
         Self { parts, config, tails, syncs }
     }
 

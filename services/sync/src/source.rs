@@ -2,8 +2,9 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use banyan_core::{LogSeq, ShardCount};
+use banyan_core::{LogSeq, ServiceError, ShardCount};
 use banyan_proto::rooms::{CurrentStateRow, EventStanding, RoomHead, StateRoot};
+use banyan_proto::users::ToDeviceRow;
 use banyan_rooms::{
     ReadError, RoomPlace,
     reader::{At, Direction, RoomReader, StateEvent, StoredEvent, TimelinePage, TimelineQuery},
@@ -84,6 +85,25 @@ impl Source {
     /// The store's.
     pub async fn blocks_invites(&self, user: &UserId) -> Result<bool, SyncError> {
         Ok(self.users.blocks_invites(user.as_str()).await?)
+    }
+
+    /// The oldest messages of a device at positions in `from..upto` that it has not acknowledged, with their positions.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn to_device(
+        &self,
+        user: &str,
+        device: &str,
+        (from, upto): (u64, u64),
+        limit: usize,
+    ) -> Result<Vec<(u64, ToDeviceRow)>, SyncError> {
+        let queue = self.users.to_device_queue(user, device).await.map_err(ServiceError::from)?;
+        let from = from.max(queue.acknowledged);
+        if from >= upto {
+            return Ok(Vec::new());
+        }
+        Ok(self.users.to_device(user, device, (from, upto), limit).await.map_err(ServiceError::from)?)
     }
 
     async fn account_datum(&self, user: &UserId, kind: &str) -> Result<Option<AccountDatum>, SyncError> {

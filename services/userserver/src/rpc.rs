@@ -6,9 +6,9 @@ use banyan_core::ServiceError;
 use banyan_proto::{
     status::to_status,
     userserver::{
-        AcknowledgeToDeviceRequest, AcknowledgeToDeviceResponse, SendToDeviceRequest, SendToDeviceResponse,
-        ChangePasswordRequest, ChangePasswordResponse, CheckPasswordRequest, CheckPasswordResponse, LoginRequest, LoginResponse,
-        LogoutRequest, LogoutResponse, PutFilterRequest, PutFilterResponse, RegisterRequest, SetAccountDataRequest,
+        AcknowledgeToDeviceRequest, AcknowledgeToDeviceResponse, ChangePasswordRequest, ChangePasswordResponse,
+        CheckPasswordRequest, CheckPasswordResponse, LoginRequest, LoginResponse, LogoutRequest, LogoutResponse, PutFilterRequest,
+        PutFilterResponse, RegisterRequest, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest,
         SetAccountDataResponse, SetProfileRequest, SetProfileResponse, UseRegistrationTokenRequest, UseRegistrationTokenResponse,
         user_service_server::UserService,
     },

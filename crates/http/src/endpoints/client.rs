@@ -144,7 +144,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     post("/_matrix/client/v3/rooms/{roomId}/unban", "unban").by("rooms/unban.rs"),
     post("/_matrix/client/v3/rooms/{roomId}/upgrade", "upgradeRoom"),
     post("/_matrix/client/v3/search", "search").limited(),
-    put("/_matrix/client/v3/sendToDevice/{eventType}/{txnId}", "sendToDevice").guest(),
+    put("/_matrix/client/v3/sendToDevice/{eventType}/{txnId}", "sendToDevice").guest().by("send_to_device.rs"),
     get("/_matrix/client/v3/sync", "sync").guest().by("sync.rs"),
     get("/_matrix/client/v3/thirdparty/location", "queryLocationByAlias"),
     get("/_matrix/client/v3/thirdparty/location/{protocol}", "queryLocationByProtocol"),

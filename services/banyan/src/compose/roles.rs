@@ -72,10 +72,13 @@ fn userserver(context: &Context, tenants: &Tenants, config: &Config) -> Result<U
 }
 
 fn sync(context: &Context, config: &Config) -> SyncRole {
+    let Context { router, shards, clock, entropy, .. } = context;
+    let owners = banyan_sync::calls::Owners::new(router.clone(), *shards, clock.clone(), entropy.clone());
     let parts = banyan_sync::Parts {
         logs: context.logs.clone(),
         rooms: RoomReader::new(context.store.clone(), config.sync.state_cache_bytes),
         users: UserReader::new(context.store.clone()),
+        owner: Arc::new(owners),
         clock: context.clock.clone(),
         shards: context.shards,
     };

@@ -29,6 +29,7 @@ pub(crate) mod state;
 pub(crate) mod sync;
 pub(crate) mod threads;
 pub(crate) mod timestamp;
+pub(crate) mod to_device;
 pub(crate) mod token_cache;
 pub(crate) mod uia;
 

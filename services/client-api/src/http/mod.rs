@@ -18,6 +18,7 @@ mod pushrules;
 mod register;
 mod reply;
 mod rooms;
+mod send_to_device;
 mod synapse_register;
 mod sync;
 mod user;
@@ -153,6 +154,7 @@ fn put_handler(operation: &str) -> Option<MethodRouter<App>> {
         "setRoomAlias" => put(directory::room::put),
         "setProfileField" => put(profile::put_field),
         "redactEvent" => put(rooms::redact::put),
+        "sendToDevice" => put(send_to_device::put),
         "sendMessage" => put(rooms::send::put),
         "setRoomStateWithKey" => put(rooms::state::put),
         "setAccountData" => put(user::account_data::put),

@@ -35,6 +35,7 @@ pub(crate) enum Call {
     SetProfile(userserver::SetProfileRequest),
     SetAccountData(userserver::SetAccountDataRequest),
     PutFilter(userserver::PutFilterRequest),
+    SendToDevice(userserver::SendToDeviceRequest),
     UseRegistrationToken(userserver::UseRegistrationTokenRequest),
     Sync(SyncRequest),
 }
@@ -205,6 +206,20 @@ impl UserService for Fakes {
     ) -> Result<Response<userserver::PutFilterResponse>, Status> {
         let answer = userserver::PutFilterResponse { filter_id: "f1".to_owned() };
         self.note("PutFilter", Call::PutFilter(request.into_inner()), answer)
+    }
+
+    async fn send_to_device(
+        &self,
+        request: Request<userserver::SendToDeviceRequest>,
+    ) -> Result<Response<userserver::SendToDeviceResponse>, Status> {
+        self.note("SendToDevice", Call::SendToDevice(request.into_inner()), userserver::SendToDeviceResponse {})
+    }
+
+    async fn acknowledge_to_device(
+        &self,
+        _: Request<userserver::AcknowledgeToDeviceRequest>,
+    ) -> Result<Response<userserver::AcknowledgeToDeviceResponse>, Status> {
+        Err(Status::unimplemented("the client-api acknowledges nothing: sync does"))
     }
 
     async fn use_registration_token(

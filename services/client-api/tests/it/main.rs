@@ -11,6 +11,7 @@ mod room;
 mod rooms;
 mod sessions;
 mod sync;
+mod to_device;
 mod uia;
 mod users;
 mod walk;

@@ -12,6 +12,7 @@ mod state;
 mod summary;
 pub mod sync;
 mod timeline;
+mod to_device;
 
 pub use self::{
     context::Context,

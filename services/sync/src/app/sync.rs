@@ -13,9 +13,11 @@ use super::{
     Context,
     account_data::AccountData,
     room::{self, RoomAnswer},
+    to_device::Acknowledged,
 };
 use crate::{
     admission::Admission,
+    calls::Acknowledge,
     config::SyncConfig,
     error::SyncError,
     filter::Filter,
@@ -57,13 +59,15 @@ pub struct Request {
 /// Answers syncs.
 #[derive(Debug)]
 pub struct Syncs {
-    tails: Arc<Tails>,
-    source: Source,
+    pub(super) tails: Arc<Tails>,
+    pub(super) source: Source,
     lazy: LazyMembers,
     admission: Admission,
     clock: Arc<dyn Clock>,
     config: SyncConfig,
     metrics: Metrics,
+    pub(super) owner: Arc<dyn Acknowledge>,
+    pub(super) acknowledged: Acknowledged,
     /// Set when the process is about to end: nobody waits any more.
     draining: CancellationToken,
 }
@@ -89,10 +93,18 @@ impl Response {
 impl Syncs {
     /// Answers from these tails and tables.
     #[must_use]
-    pub fn new(tails: Arc<Tails>, source: Source, clock: Arc<dyn Clock>, config: SyncConfig, metrics: Metrics) -> Self {
+    pub fn new(
+        tails: Arc<Tails>,
+        source: Source,
+        owner: Arc<dyn Acknowledge>,
+        clock: Arc<dyn Clock>,
+        config: SyncConfig,
+        metrics: Metrics,
+    ) -> Self {
         let lazy = LazyMembers::new(config.lazy_devices);
         let admission = Admission::new(&config, metrics.clone());
-        Self { tails, source, lazy, admission, clock, config, metrics, draining: CancellationToken::new() }
+        let (acknowledged, draining) = (Acknowledged::default(), CancellationToken::new());
+        Self { tails, source, lazy, admission, clock, config, metrics, owner, acknowledged, draining }
     }
 
     /// From now on nothing waits: long polls are answered with what there is, so that their clients come back elsewhere.
@@ -115,6 +127,7 @@ impl Syncs {
                     return Err(SyncError::Request("since is a token for other shards".to_owned()));
                 }
                 self.tails.reach(request.user.as_str(), &since, self.config.catch_up.0).await?;
+                self.acknowledge(&request, since.to_device.min(since.user.0)).await;
                 let _turn = if request.full_state { Some(self.admission.initial().await?) } else { None };
                 self.poll(&request, filter, (since, &text), sink).await
             }
@@ -208,7 +221,9 @@ impl Syncs {
         }
         rooms.sort();
         let account_data = changed.events("", |kind| filter.account_data.takes_type(kind));
-        Ok(Response { token: plan.token, rooms, head: Head { account_data, ..Head::default() } })
+        let (to_device, told) = self.to_device(request, &plan, since.to_device.min(since.user.0)).await?;
+        let token = StreamToken { to_device: told, ..plan.token };
+        Ok(Response { token, rooms, head: Head { account_data, to_device, ..Head::default() } })
     }
 
     /// The plan with every room the user is in.
@@ -230,9 +245,10 @@ impl Syncs {
         let lazy = self.lazy_session(request, &filter, None);
         let context = self.context(request, &filter, &plan, lazy.clone());
         let data = Arc::new(AccountData::of_rows(&self.source.account_data(&request.user).await?, None));
-        let token = plan.token.to_string();
+        let (to_device, told) = self.to_device(request, &plan, 0).await?;
+        let token = StreamToken { to_device: told, ..plan.token }.to_string();
         let account_data = data.events("", |kind| filter.account_data.takes_type(kind));
-        let mut body = render::Body::begin(sink, &token, &Head { account_data, ..Head::default() });
+        let mut body = render::Body::begin(sink, &token, &Head { account_data, to_device, ..Head::default() });
         let mut plans = plan.rooms;
         self.add_heads(&mut plans).await?;
         plans.sort_by_key(|plan| Section::of_membership(plan.standing.membership));

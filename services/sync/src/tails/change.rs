@@ -233,6 +233,8 @@ pub enum UserChangeKind {
     Device(String, bool),
     /// The account was deactivated.
     Deactivated,
+    /// Messages came for these devices.
+    ToDevice(Vec<String>),
 }
 
 /// An entry of a user's log that the user's connections may have to be told of.
@@ -257,6 +259,7 @@ impl UserChange {
             UserChangeKind::Revoked(hashes) => hashes.len() * 64,
             UserChangeKind::Device(device, _) => device.len(),
             UserChangeKind::Deactivated => 0,
+            UserChangeKind::ToDevice(devices) => devices.iter().map(|device| 24 + device.len()).sum(),
         };
         160 + self.user.len() + own
     }

@@ -197,6 +197,9 @@ pub fn user_entry(entry: &Entry) -> Option<UserChange> {
         UserKind::AccountData(data) => UserChangeKind::AccountData { room: data.room_id, kind: data.r#type, content: data.content },
         UserKind::TokensRevoked(revoked) => UserChangeKind::Revoked(revoked.token_hashes),
         UserKind::Device(device) => UserChangeKind::Device(device.device_id, device.device.is_some()),
+        UserKind::ToDeviceReceived(received) => {
+            UserChangeKind::ToDevice(banyan_users::to_device::devices_of(&received).into_iter().map(str::to_owned).collect())
+        }
         UserKind::Account(account) if account.deactivated => UserChangeKind::Deactivated,
         _ => return None,
     };

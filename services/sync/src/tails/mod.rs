@@ -222,6 +222,17 @@ impl Tails {
         self.state.read().plan_all(user, since)
     }
 
+    /// Whether messages may have come for a device at positions in `from..upto`.
+    #[must_use]
+    pub fn may_have_messages(&self, user: &str, device: &str, (from, upto): (u64, u64)) -> bool {
+        let state = self.state.read();
+        if !state.users[usize::from(self.shards.shard_of(user).0)].covers(LogSeq(from)) {
+            return true;
+        }
+        let mut changes = state.by_user.get(user).into_iter().flatten();
+        changes.any(|change| (from..upto).contains(&change.seq.0) && change.brings(device))
+    }
+
     /// A warm user's membership in a room.
     #[must_use]
     pub fn membership(&self, user: &str, room: &str) -> Membership {

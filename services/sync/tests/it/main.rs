@@ -10,5 +10,6 @@ mod lazy;
 mod left;
 mod model;
 mod rooms;
+mod to_device;
 mod waiting;
 mod world;

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use banyan_core::{Clock, LogId, LogKind, LogSeq, ManualClock, ShardCount, TimestampMicros};
+use banyan_core::{Clock, LogId, LogKind, LogSeq, ManualClock, ServiceError, ShardCount, TimestampMicros};
 use banyan_log::{Applier, DerivedRow, Entry, FollowBatch};
 use banyan_proto::{
     rooms::RoomEntry,
@@ -21,6 +21,7 @@ use banyan_store::{Store, Table, TableStore, WriteBatch, memory::MemoryStore};
 use banyan_sync::{
     SyncConfig,
     app::sync::{Request, Syncs},
+    calls::Acknowledge,
     error::SyncError,
     metrics::Metrics,
     render::Sink,
@@ -29,8 +30,9 @@ use banyan_sync::{
 };
 use banyan_users::{UserApplier, UserReader};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use prost::Message;
-use ruma::{OwnedDeviceId, OwnedUserId};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId, UserId};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -44,6 +46,19 @@ pub(crate) struct World {
     logs: HashMap<LogId, Vec<Entry>>,
     pub(crate) rooms: BTreeMap<String, Room>,
     pub(crate) config: SyncConfig,
+    pub(crate) owner: Owner,
+}
+
+/// Notes what is acknowledged: user, device, position.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Owner(pub(crate) Arc<Mutex<Vec<(String, String, u64)>>>);
+
+#[async_trait::async_trait]
+impl Acknowledge for Owner {
+    async fn acknowledge(&self, user: &UserId, device: &DeviceId, position: u64) -> Result<(), ServiceError> {
+        self.0.lock().push((user.to_string(), device.to_string(), position));
+        Ok(())
+    }
 }
 
 pub(crate) struct Worker {
@@ -96,7 +111,16 @@ impl World {
         let store = Arc::new(MemoryStore::new(&tables, Arc::new(clock.clone()), 1).unwrap());
         let states = States::new(Arc::new(StoredNodes::new(store.clone())));
         let shards = ShardCount::new(4).unwrap();
-        Self { store, clock, shards, states, logs: HashMap::new(), rooms: BTreeMap::new(), config: SyncConfig::default() }
+        Self {
+            store,
+            clock,
+            shards,
+            states,
+            logs: HashMap::new(),
+            rooms: BTreeMap::new(),
+            config: SyncConfig::default(),
+            owner: Owner::default(),
+        }
     }
 
     pub(crate) fn worker(&self) -> Worker {
@@ -104,7 +128,8 @@ impl World {
         let tails = Tails::new(self.shards, clock.clone(), &self.config, Metrics::default());
         let store: Arc<dyn Store> = self.store.clone();
         let source = Source::new(RoomReader::new(store.clone(), 1 << 20), UserReader::new(store), self.shards);
-        let syncs = Arc::new(Syncs::new(tails.clone(), source, clock, self.config.clone(), Metrics::default()));
+        let owner = Arc::new(self.owner.clone());
+        let syncs = Arc::new(Syncs::new(tails.clone(), source, owner, clock, self.config.clone(), Metrics::default()));
         Worker { tails, syncs, positions: HashMap::new() }
     }
 

@@ -80,8 +80,7 @@ async fn serve(
     let mut queues = BTreeMap::new();
     for device_id in resolved.iter().flat_map(|(_, devices)| devices) {
         let row = rows.get(device_id).copied().unwrap_or_default();
-        let mut queue =
-            ToDeviceQueue { device_id: device_id.clone(), acknowledged: row.acknowledged, waiting: row.waiting };
+        let mut queue = ToDeviceQueue { device_id: device_id.clone(), acknowledged: row.acknowledged, waiting: row.waiting };
         make_room(inner, &mut turn, &user_id, &mut queue).await?;
         queues.insert(device_id.clone(), queue);
     }

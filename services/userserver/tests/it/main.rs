@@ -10,4 +10,5 @@ mod register;
 mod registration_token;
 mod restart;
 mod secrets;
+mod to_device;
 mod world;
