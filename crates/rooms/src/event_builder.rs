@@ -23,7 +23,7 @@ use crate::{
 
 mod create;
 
-pub use create::{CreateError, NewRoom, create_room};
+pub use create::{CreateError, NewRoom, create_room, create_room_as};
 
 /// An event could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -230,7 +230,11 @@ fn finish(mut object: CanonicalJsonObject, version: &'static RoomVersion, signer
 }
 
 /// A new room id of a version whose ids are random: `!<18 letters and digits>:<server>`.
-fn random_room_id(creator: &UserId, entropy: &dyn Entropy) -> Result<OwnedRoomId, PduError> {
+///
+/// # Errors
+///
+/// If the creator's server name makes no room id.
+pub fn random_room_id(creator: &UserId, entropy: &dyn Entropy) -> Result<OwnedRoomId, PduError> {
     let id = format!("!{}:{}", entropy.alphanumeric(18), creator.server_name());
     ruma::RoomId::parse(id).map_err(|error| PduError::field("room_id", error.to_string()))
 }

@@ -10,7 +10,7 @@ use banyan_rooms::{apply::RoomApplier, reader::RoomReader};
 use banyan_runtime::ShardHost;
 use parking_lot::RwLock;
 
-use crate::{RoomserverParts, SetupError, actor::Shard, metrics::Metrics, parts::Shared, rpc::Rpc};
+use crate::{RoomserverParts, SetupError, actor::Shard, app::intents, metrics::Metrics, parts::Shared, rpc::Rpc};
 
 /// The roomserver of this process. Cheap to clone.
 #[derive(Clone)]
@@ -75,6 +75,7 @@ impl ShardHost for Roomserver {
     async fn open(&self, log: OwnedLog) -> Result<(), ServiceError> {
         let id = log.id();
         let shard = Arc::new(Shard::new(self.inner.shared.clone(), self.inner.metrics.clone(), log));
+        shard.spawn(intents::resume(shard.clone()));
         self.inner.shards.write().insert(id.shard, shard);
         Ok(())
     }

@@ -7,7 +7,8 @@ use banyan_proto::{
     roomserver::{
         ChangeMembershipRequest, ChangeMembershipResponse, ClaimAliasRequest, ClaimAliasResponse, CreateRoomRequest,
         CreateRoomResponse, ForgetRoomRequest, ForgetRoomResponse, PrepareRoomRequest, PrepareRoomResponse, ReleaseAliasRequest,
-        ReleaseAliasResponse, SendEventRequest, SendEventResponse, room_service_server::RoomService,
+        ReleaseAliasResponse, SendEventRequest, SendEventResponse, UpgradeRoomRequest, UpgradeRoomResponse,
+        room_service_server::RoomService,
     },
     status::to_status,
 };
@@ -24,6 +25,7 @@ use crate::{
         prepare_room::{self, PrepareRoom},
         release_alias,
         send_event::{self, SendEvent},
+        upgrade_room::{self, UpgradeRoom},
     },
     host::Inner,
 };
@@ -110,10 +112,24 @@ impl Rpc {
         Ok(ForgetRoomResponse {})
     }
 
+    async fn upgrade(&self, request: UpgradeRoomRequest) -> Result<UpgradeRoomResponse, ServiceError> {
+        let command = UpgradeRoom {
+            caller: Caller::read(request.caller)?,
+            room_id: room(&request.room_id)?,
+            new_version: request.new_version,
+            additional_creators: request.additional_creators,
+            profile: request.profile.unwrap_or_default(),
+        };
+        let shard = self.inner.shard_of(command.room_id.as_str())?;
+        let room_id = shard.run(upgrade_room::upgrade_room(shard.clone(), command)).await?;
+        Ok(UpgradeRoomResponse { replacement_room: room_id.to_string() })
+    }
+
     async fn claim(&self, request: ClaimAliasRequest) -> Result<ClaimAliasResponse, ServiceError> {
         let (caller, alias, room_id) = (Caller::read(request.caller)?, alias(&request.alias)?, room(&request.room_id)?);
+        let from = Some(request.from_room_id).filter(|from| !from.is_empty()).map(|from| room(&from)).transpose()?;
         let shard = self.inner.shard_of(alias.as_str())?;
-        shard.run(claim_alias::claim_alias(shard.clone(), caller, alias, room_id)).await?;
+        shard.run(claim_alias::claim_alias(shard.clone(), caller, alias, room_id, from)).await?;
         Ok(ClaimAliasResponse {})
     }
 
@@ -156,6 +172,10 @@ impl RoomService for Rpc {
 
     async fn forget_room(&self, request: Request<ForgetRoomRequest>) -> Result<Response<ForgetRoomResponse>, Status> {
         self.answer("forget_room", self.forget(request.into_inner()).await)
+    }
+
+    async fn upgrade_room(&self, request: Request<UpgradeRoomRequest>) -> Result<Response<UpgradeRoomResponse>, Status> {
+        self.answer("upgrade_room", self.upgrade(request.into_inner()).await)
     }
 
     async fn claim_alias(&self, request: Request<ClaimAliasRequest>) -> Result<Response<ClaimAliasResponse>, Status> {

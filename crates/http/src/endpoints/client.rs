@@ -142,7 +142,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     put("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", "setRoomStateWithKey").guest().by("rooms/state.rs"),
     put("/_matrix/client/v3/rooms/{roomId}/typing/{userId}", "setTyping").limited(),
     post("/_matrix/client/v3/rooms/{roomId}/unban", "unban").by("rooms/unban.rs"),
-    post("/_matrix/client/v3/rooms/{roomId}/upgrade", "upgradeRoom"),
+    post("/_matrix/client/v3/rooms/{roomId}/upgrade", "upgradeRoom").by("rooms/upgrade.rs"),
     post("/_matrix/client/v3/search", "search").limited(),
     put("/_matrix/client/v3/sendToDevice/{eventType}/{txnId}", "sendToDevice").guest().by("send_to_device.rs"),
     get("/_matrix/client/v3/sync", "sync").guest().by("sync.rs"),

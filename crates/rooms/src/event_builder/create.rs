@@ -50,6 +50,16 @@ impl CreateError {
 ///
 /// If the content is wrong, or the event cannot be made.
 pub fn create_room(room: NewRoom, signer: &ServerSigner, entropy: &dyn Entropy) -> Result<Pdu, CreateError> {
+    let room_id = random_room_id(&room.creator, entropy).map_err(BuildError::from)?;
+    create_room_as(room, &room_id, signer)
+}
+
+/// The same with an id that was chosen before ([`random_room_id`]); from version 12 on, where it is the event's hash, it is not looked at.
+///
+/// # Errors
+///
+/// As [`create_room`].
+pub fn create_room_as(room: NewRoom, room_id: &RoomId, signer: &ServerSigner) -> Result<Pdu, CreateError> {
     let version = room.version;
     let content = checked_content(room.content, &room.creator, version)?;
     let draft = EventDraft {
@@ -62,7 +72,6 @@ pub fn create_room(room: NewRoom, signer: &ServerSigner, entropy: &dyn Entropy) 
     };
     let mut object = fields(draft, version, &[], &[], 1);
     if !version.room_id_is_create_hash() {
-        let room_id = random_room_id(&room.creator, entropy).map_err(BuildError::from)?;
         object.insert("room_id".to_owned(), room_id.as_str().into());
     }
     Ok(finish(object, version, signer)?)

@@ -5,7 +5,7 @@ use banyan_log::DerivedRow;
 use banyan_proto::rooms::IntentRow;
 use banyan_store::{Column, Compaction, Mode, Range, Row, Store, Table, key};
 
-use super::{decode, delete_row, put_row, scan_all, text_at};
+use super::{decode, delete_row, get_row, put_row, scan_all, text_at};
 use crate::ReadError;
 
 /// The table.
@@ -28,6 +28,14 @@ pub fn change(log: LogId, room_id: &str, name: &str, row: Option<&IntentRow>) ->
         Some(row) => put_row(&TABLE, partition, clustering, row),
         None => delete_row(&TABLE, partition, clustering),
     }
+}
+
+/// Reads one intent.
+///
+/// # Errors
+/// The store's.
+pub async fn get(store: &dyn Store, log: LogId, room_id: &str, name: &str) -> Result<Option<IntentRow>, ReadError> {
+    get_row(store, &TABLE, key![log.to_string()], key![room_id, name]).await
 }
 
 /// An intent: its room, its name, its row.

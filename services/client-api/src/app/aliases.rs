@@ -105,7 +105,8 @@ impl App {
     }
 
     pub(crate) async fn claim_alias(&self, caller: Caller, alias: &RoomAliasId, room_id: &str) -> Result<(), ServiceError> {
-        let request = ClaimAliasRequest { caller: Some(caller), alias: alias.to_string(), room_id: room_id.to_owned() };
+        let request =
+            ClaimAliasRequest { caller: Some(caller), alias: alias.to_string(), room_id: room_id.to_owned(), ..Default::default() };
         let call = |mut client: RoomClient, request| async move { client.claim_alias(request).await };
         self.commands.room(alias.as_str(), request, call).await.map(|_| ())
     }

@@ -31,7 +31,7 @@ impl Kind {
             "register" | "checkUsernameAvailability" => Self::Registration,
             "registrationTokenValidity" => Self::TokenValidity,
             "login" | "authFallback" | "submitAuthFallback" => Self::Login,
-            "createRoom" => Self::CreateRoom,
+            "createRoom" | "upgradeRoom" => Self::CreateRoom,
             "joinRoom" | "joinRoomById" | "knockRoom" => Self::Join,
             "inviteUser" => Self::Invite,
             _ => Self::Other,

@@ -61,6 +61,7 @@ impl App {
         let third_party_signed = third_party_signed.map(|signed| Value::Object(signed).to_string().into()).unwrap_or_default();
         let change = Change { reason, content, third_party_signed, ..Change::of(&requester.user_id, Action::Join) };
         self.change_membership(requester, &room_id, change).await?;
+        self.carry_over(requester, &room_id).await;
         Ok(room_id)
     }
 

@@ -6,6 +6,7 @@ pub(crate) mod auth;
 pub(crate) mod bundles;
 pub(crate) mod caller;
 pub(crate) mod capabilities;
+pub(crate) mod carry_over;
 pub(crate) mod context;
 pub(crate) mod create_room;
 pub(crate) mod event_filter;
@@ -32,6 +33,7 @@ pub(crate) mod timestamp;
 pub(crate) mod to_device;
 pub(crate) mod token_cache;
 pub(crate) mod uia;
+pub(crate) mod upgrade;
 
 use std::{fmt, ops::Deref, sync::Arc};
 

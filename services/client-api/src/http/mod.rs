@@ -140,6 +140,7 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "leaveRoom" => post(rooms::leave::post),
         "forgetRoom" => post(rooms::forget::post),
         "inviteUser" => post(rooms::invite::post),
+        "upgradeRoom" => post(rooms::upgrade::post),
         "kick" => post(rooms::kick::post),
         "ban" => post(rooms::ban::post),
         "unban" => post(rooms::unban::post),

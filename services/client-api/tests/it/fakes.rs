@@ -25,6 +25,7 @@ pub(crate) enum Call {
     SendEvent(roomserver::SendEventRequest),
     ChangeMembership(roomserver::ChangeMembershipRequest),
     ForgetRoom(roomserver::ForgetRoomRequest),
+    UpgradeRoom(roomserver::UpgradeRoomRequest),
     ClaimAlias(roomserver::ClaimAliasRequest),
     ReleaseAlias(roomserver::ReleaseAliasRequest),
     Register(userserver::RegisterRequest),
@@ -127,6 +128,14 @@ impl RoomService for Fakes {
         request: Request<roomserver::ForgetRoomRequest>,
     ) -> Result<Response<roomserver::ForgetRoomResponse>, Status> {
         self.note("ForgetRoom", Call::ForgetRoom(request.into_inner()), roomserver::ForgetRoomResponse {})
+    }
+
+    async fn upgrade_room(
+        &self,
+        request: Request<roomserver::UpgradeRoomRequest>,
+    ) -> Result<Response<roomserver::UpgradeRoomResponse>, Status> {
+        let answer = roomserver::UpgradeRoomResponse { replacement_room: "!new:one.test".to_owned() };
+        self.note("UpgradeRoom", Call::UpgradeRoom(request.into_inner()), answer)
     }
 
     async fn claim_alias(

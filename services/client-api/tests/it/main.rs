@@ -13,6 +13,7 @@ mod sessions;
 mod sync;
 mod to_device;
 mod uia;
+mod upgrade;
 mod users;
 mod walk;
 mod world;

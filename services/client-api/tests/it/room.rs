@@ -14,6 +14,7 @@ pub(crate) const ROOM: &str = "!room:one.test";
 
 /// A room and what is in it so far.
 pub(crate) struct Room {
+    id: String,
     state: StateRoot,
     arrival: i64,
     joined: u64,
@@ -26,9 +27,14 @@ pub(crate) struct Room {
 impl Room {
     /// A room whose members are these, with shared history.
     pub(crate) async fn new(world: &World, members: &[&str]) -> Self {
-        let mut room = Self { state: StateRoot::default(), arrival: 0, joined: 0, step: 1, events: Vec::new() };
+        Self::with_id(world, ROOM, members, json!({"room_version": "11"})).await
+    }
+
+    /// The same with an id and a create event of its own.
+    pub(crate) async fn with_id(world: &World, id: &str, members: &[&str], create: Value) -> Self {
+        let mut room = Self { id: id.to_owned(), state: StateRoot::default(), arrival: 0, joined: 0, step: 1, events: Vec::new() };
         let creator = members[0];
-        room.add(world, "m.room.create", Some(""), creator, json!({"room_version": "11"})).await;
+        room.add(world, "m.room.create", Some(""), creator, create).await;
         for member in members {
             room.add(world, "m.room.member", Some(member), member, json!({"membership": "join", "displayname": "A name"})).await;
         }
@@ -38,7 +44,7 @@ impl Room {
     /// Adds an event and answers its id.
     pub(crate) async fn add(&mut self, world: &World, kind: &str, state_key: Option<&str>, sender: &str, content: Value) -> String {
         let event_id = format!("$e{}", self.arrival);
-        let mut pdu = json!({"type": kind, "sender": sender, "room_id": ROOM, "origin_server_ts": self.arrival * self.step, "content": content});
+        let mut pdu = json!({"type": kind, "sender": sender, "room_id": self.id, "origin_server_ts": self.arrival * self.step, "content": content});
         let (mut current, mut replaced) = (Vec::new(), String::new());
         if let Some(state_key) = state_key {
             pdu["state_key"] = state_key.into();
@@ -85,13 +91,13 @@ impl Room {
             ..RoomHead::default()
         };
         let entry = RoomEntry {
-            room_id: ROOM.to_owned(),
+            room_id: self.id.clone(),
             head: Some(head),
             current,
             kind: Some(Kind::Placed(placed)),
             ..RoomEntry::default()
         };
-        world.append(LogId::rooms(world.context.shards.shard_of(ROOM)), entry.encode_to_vec()).await;
+        world.append(LogId::rooms(world.context.shards.shard_of(&self.id)), entry.encode_to_vec()).await;
         event_id
     }
 
@@ -114,8 +120,8 @@ impl Room {
             relation: relation(pdu.to_string().as_bytes()),
             ..Redacted::default()
         };
-        let entry = RoomEntry { room_id: ROOM.to_owned(), kind: Some(Kind::Redacted(redacted)), ..RoomEntry::default() };
-        world.append(LogId::rooms(world.context.shards.shard_of(ROOM)), entry.encode_to_vec()).await;
+        let entry = RoomEntry { room_id: self.id.clone(), kind: Some(Kind::Redacted(redacted)), ..RoomEntry::default() };
+        world.append(LogId::rooms(world.context.shards.shard_of(&self.id)), entry.encode_to_vec()).await;
         redaction
     }
 }

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use banyan_core::ServiceError;
 use banyan_log::{Entry, Proposal};
 use banyan_proto::rooms::{AliasChanged, RoomEntry, room_entry::Kind};
+use banyan_rooms::event_source::KnownEvent;
 use futures::FutureExt;
 use prost::Message;
-use ruma::RoomId;
+use ruma::{OwnedEventId, RoomId};
 
-use super::{Caller, CommandKey, Shard, Turn};
+use super::{Caller, CommandKey, Shard, Turn, room::RoomCell};
 
 /// The most entries and bytes of one command: what a log takes as one group.
 const MAX_ENTRIES: usize = 250;
@@ -21,43 +22,60 @@ impl Turn {
     /// Proposes what the turn did as one group, ends the turn, and waits until the group is committed and applied. `answer` is what
     /// the command and its retries (those with the same `keys`) are told.
     pub(crate) async fn commit(
-        mut self,
+        self,
         caller: &Caller,
-        mut keys: Vec<CommandKey>,
+        keys: Vec<CommandKey>,
         answer: impl Into<Arc<str>>,
     ) -> Result<Arc<str>, ServiceError> {
-        let answer = answer.into();
-        if self.entries.is_empty() {
-            return self.shard.confirm(answer).await;
-        }
-        keys.extend(caller.request_id.map(CommandKey::Request));
-        let group = proposals(std::mem::take(&mut self.entries), self.room_id(), caller)?;
-        let pending = self.shard.log.propose(group)?;
+        commit_all(vec![self], caller, keys, answer).await
+    }
+
+    /// Ends a turn whose entries were proposed: the room is from now on what it was within the turn. Answers the room's cell and the
+    /// events that are on their way into the store.
+    fn end(mut self) -> (Arc<RoomCell>, Vec<KnownEvent>) {
         self.committed = true;
-        let outcome = async move { pending.await.map(|_| answer).map_err(ServiceError::from) }.boxed().shared();
-        let event_ids = self.event_ids();
-        self.shard.remember(&keys, &outcome);
-        self.shard.set_moving(&event_ids, &outcome);
         self.memory.head = self.head.take();
         self.memory.state = std::mem::take(&mut self.state);
-        let (shard, events) = (self.shard.clone(), std::mem::take(&mut self.events));
-        // The cell stays in memory until the rows are written: whoever loads the room before would load the past.
-        let _cell = self.cell.clone();
-        drop(self);
-        let result = outcome.clone().await;
-        if result.is_err() {
-            shard.forget(&keys);
-            shard.fail();
-            return result;
-        }
-        for event in events {
-            let event_id = event.pdu.event_id().to_owned();
-            shard.events.insert(event);
-            shard.arriving.remove(&event_id);
-        }
-        shard.end_moving(&event_ids, &outcome);
-        result
+        (self.cell.clone(), std::mem::take(&mut self.events))
     }
+}
+
+/// Commits the turns of several rooms of one shard as one group: all of it happens, or nothing. Their order is that of the entries.
+pub(crate) async fn commit_all(
+    mut turns: Vec<Turn>,
+    caller: &Caller,
+    mut keys: Vec<CommandKey>,
+    answer: impl Into<Arc<str>>,
+) -> Result<Arc<str>, ServiceError> {
+    let answer = answer.into();
+    let Some(first) = turns.first() else { return Ok(answer) };
+    let (shard, room_id) = (first.shard.clone(), first.room_id().to_owned());
+    let entries: Vec<RoomEntry> = turns.iter_mut().flat_map(|turn| std::mem::take(&mut turn.entries)).collect();
+    if entries.is_empty() {
+        return shard.confirm(answer).await;
+    }
+    keys.extend(caller.request_id.map(CommandKey::Request));
+    let group = proposals(entries, &room_id, caller)?;
+    let pending = shard.log.propose(group)?;
+    let outcome = async move { pending.await.map(|_| answer).map_err(ServiceError::from) }.boxed().shared();
+    let event_ids: Vec<OwnedEventId> = turns.iter().flat_map(Turn::event_ids).collect();
+    shard.remember(&keys, &outcome);
+    shard.set_moving(&event_ids, &outcome);
+    // The cells stay in memory until the rows are written: whoever loads a room before would load the past.
+    let (_cells, events): (Vec<_>, Vec<_>) = turns.into_iter().map(Turn::end).unzip();
+    let result = outcome.clone().await;
+    if result.is_err() {
+        shard.forget(&keys);
+        shard.fail();
+        return result;
+    }
+    for event in events.into_iter().flatten() {
+        let event_id = event.pdu.event_id().to_owned();
+        shard.events.insert(event);
+        shard.arriving.remove(&event_id);
+    }
+    shard.end_moving(&event_ids, &outcome);
+    result
 }
 
 fn proposals(entries: Vec<RoomEntry>, room_id: &RoomId, caller: &Caller) -> Result<Vec<Proposal>, ServiceError> {

@@ -14,6 +14,7 @@ mod tests;
 
 pub(crate) use self::{
     caller::Caller,
+    commit::commit_all,
     outcome::{CommandKey, Outcome},
     shard::Shard,
     turn::Turn,

@@ -50,6 +50,7 @@ pub(crate) struct Shard {
     pub(crate) names: tokio::sync::Mutex<()>,
     tasks: TaskTracker,
     failed: CancellationToken,
+    ending: CancellationToken,
 }
 
 impl Shard {
@@ -73,6 +74,7 @@ impl Shard {
             names: tokio::sync::Mutex::default(),
             tasks: TaskTracker::new(),
             failed: CancellationToken::new(),
+            ending: CancellationToken::new(),
         }
     }
 
@@ -107,9 +109,26 @@ impl Shard {
         if self.failed.is_cancelled() || self.tasks.is_closed() { Err(ServiceError::not_owner(None)) } else { Ok(()) }
     }
 
+    /// Runs something in the background. It must end soon once [`Self::check`] refuses or [`Self::pause`] does not pause any more.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if !self.tasks.is_closed() {
+            self.tasks.spawn(work.in_current_span());
+        }
+    }
+
+    /// Waits, unless the shard ends.
+    pub(crate) async fn pause(&self, time: Duration) {
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = self.ending.cancelled() => {}
+            () = self.failed.cancelled() => {}
+        }
+    }
+
     /// Ends: waits for the commands under way. What comes later finds the log closed.
     pub(crate) async fn close(&self) {
         self.tasks.close();
+        self.ending.cancel();
         self.tasks.wait().await;
     }
 

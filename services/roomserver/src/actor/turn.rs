@@ -242,6 +242,11 @@ impl Turn {
         self.entries.push(RoomEntry { room_id: self.room_id().to_string(), kind: Some(kind), ..RoomEntry::default() });
     }
 
+    /// Whether this turn leaves something for later.
+    pub(crate) fn has_intent(&self) -> bool {
+        self.entries.iter().any(|entry| matches!(&entry.kind, Some(Kind::Intent(intent)) if !intent.done))
+    }
+
     /// The change of a user's membership by the last event of this turn, with the event.
     pub(crate) fn member_change(&self, user_id: &UserId) -> Option<CurrentChange> {
         let RoomEntry { current, kind: Some(Kind::Placed(placed)), .. } = self.entries.last()? else { return None };

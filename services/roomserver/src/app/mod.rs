@@ -4,11 +4,14 @@ pub(crate) mod change_membership;
 pub(crate) mod claim_alias;
 pub(crate) mod create_room;
 pub(crate) mod forget_room;
+pub(crate) mod intents;
 pub(crate) mod prepare_room;
 pub(crate) mod release_alias;
 pub(crate) mod send_event;
+pub(crate) mod upgrade_room;
 
 mod canonical_alias;
+mod copied_state;
 mod forced_forget;
 mod guests;
 mod invite_permission;

@@ -11,7 +11,7 @@ use ruma::{
 };
 
 use super::{
-    guests,
+    guests, intents,
     send_event::{SendEvent, check_sender, draft},
 };
 use crate::{
@@ -55,18 +55,19 @@ pub(super) async fn redact(
     draft.redacts = Some(target_id);
     let redaction = turn.build(draft, &[]).await?;
     turn.place(redaction.clone(), transaction.clone()).await?;
-    let mut more_guests = false;
+    let mut shuts_guests_out = false;
     if stored.redaction.is_none() && redaction::applies(&redaction, &target, &powers) {
         let was_current = apply(&mut turn, &stored, &target, &redaction).await?;
         // A redacted m.room.guest_access lets no guest in.
-        if was_current && *target.kind() == TimelineEventType::RoomGuestAccess {
-            more_guests = guests::leave(&mut turn).await?;
+        shuts_guests_out = was_current && *target.kind() == TimelineEventType::RoomGuestAccess;
+        if shuts_guests_out {
+            guests::shut_out(&mut turn, &command.caller.user_id);
         }
     }
     let keys = transaction.iter().map(CommandKey::from).collect();
     let answer = turn.commit(&command.caller, keys, redaction.event_id().as_str()).await?;
-    if more_guests {
-        guests::leave_rest(shard, &command.room_id, &command.caller).await?;
+    if shuts_guests_out {
+        intents::finish(shard, &command.room_id, intents::GUESTS).await;
     }
     Ok(answer)
 }

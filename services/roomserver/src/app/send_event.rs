@@ -20,7 +20,7 @@ use ruma::{
 use super::{
     canonical_alias,
     change_membership::{self, ChangeMembership},
-    guests, power_levels, redact, relations, same_state,
+    guests, intents, power_levels, redact, relations, same_state,
 };
 use crate::{
     actor::{Caller, CommandKey, Shard, Turn},
@@ -82,7 +82,7 @@ pub(crate) async fn send_event(shard: Arc<Shard>, command: SendEvent) -> Result<
         match command.event_type.as_str() {
             "m.room.canonical_alias" => canonical_alias::check(&turn, &content).await?,
             "m.room.power_levels" => power_levels::check(&turn, &content).await?,
-            "m.room.guest_access" => shuts_guests_out = !guests::lets_in(&content),
+            "m.room.guest_access" => shuts_guests_out = !guests::lets_in(&content) && guests::may_join(&turn).await?,
             _ => {}
         }
     }
@@ -92,10 +92,12 @@ pub(crate) async fn send_event(shard: Arc<Shard>, command: SendEvent) -> Result<
     }
     let keys = transaction.iter().map(CommandKey::from).collect();
     let event_id = turn.send(draft, transaction, &[]).await?;
-    let more_guests = shuts_guests_out && guests::leave(&mut turn).await?;
+    if shuts_guests_out {
+        guests::shut_out(&mut turn, &command.caller.user_id);
+    }
     let answer = turn.commit(&command.caller, keys, event_id.as_str()).await?;
-    if more_guests {
-        guests::leave_rest(&shard, &command.room_id, &command.caller).await?;
+    if shuts_guests_out {
+        intents::finish(&shard, &command.room_id, intents::GUESTS).await;
     }
     Ok(answer)
 }

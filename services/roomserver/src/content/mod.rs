@@ -2,3 +2,4 @@
 
 pub(crate) mod create_body;
 pub(crate) mod server_acl;
+pub(crate) mod upgraded;

@@ -16,5 +16,6 @@ mod restricted;
 mod send;
 mod tenants;
 mod third_party;
+mod upgrade;
 mod visibility;
 mod world;

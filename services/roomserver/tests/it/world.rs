@@ -253,7 +253,19 @@ impl World {
 
     pub(crate) async fn claim(&self, user: &str, alias: &str, room: &RoomId) -> Result<(), ServiceError> {
         let caller = self.caller(user, "D", None);
-        let request = ClaimAliasRequest { caller, alias: alias.to_owned(), room_id: room.to_string() };
+        let request =
+            ClaimAliasRequest { caller, alias: alias.to_owned(), room_id: room.to_string(), ..ClaimAliasRequest::default() };
+        let answer = self.client.clone().claim_alias(request).await;
+        answer.map(|_| ()).map_err(|status| from_status(&status))
+    }
+
+    pub(crate) async fn move_alias(&self, user: &str, alias: &str, from: &RoomId, to: &RoomId) -> Result<(), ServiceError> {
+        let request = ClaimAliasRequest {
+            caller: self.caller(user, "D", None),
+            alias: alias.to_owned(),
+            room_id: to.to_string(),
+            from_room_id: from.to_string(),
+        };
         let answer = self.client.clone().claim_alias(request).await;
         answer.map(|_| ()).map_err(|status| from_status(&status))
     }

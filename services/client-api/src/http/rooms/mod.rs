@@ -19,6 +19,7 @@ pub(crate) mod state;
 pub(crate) mod threads;
 pub(crate) mod timestamp_to_event;
 pub(crate) mod unban;
+pub(crate) mod upgrade;
 
 use banyan_http::MatrixError;
 use banyan_proto::roomserver::change_membership_request::Action;
