@@ -226,6 +226,16 @@ impl OwnedLog {
         shared::lost(self.shared().lost.clone())
     }
 
+    /// Before a [`OwnedLog::release`], while the log still takes proposals: saves the next owner from applying again what is applied by
+    /// now.
+    pub async fn prepare_release(&self) {
+        let shared = self.shared();
+        let (_, safe) = crate::claim::read_progress(shared.store(), shared.log).await.unwrap_or_default();
+        if let Err(error) = write_progress(shared, shared.applied(), safe).await {
+            tracing::warn!(log = %shared.log, %error, "progress was not stored; the next owner applies a little more again");
+        }
+    }
+
     /// Takes no more proposals, waits until all are committed and applied, then writes `to` (or nobody) into `shard_owner` with the
     /// next epoch, which it answers. The log is lost to this process whatever comes of it, also if the call is cancelled; on an
     /// error `shard_owner` may name this process still, and any may claim.
@@ -242,10 +252,6 @@ impl OwnedLog {
         shared.wake.notify_one();
         self.unless_lost(async { drop(flushed.await) }).await?;
         check_owned(&shared.intake.lock())?;
-        let (_, safe) = crate::claim::read_progress(shared.store(), shared.log).await.unwrap_or_default();
-        if let Err(error) = write_progress(shared, shared.applied(), safe).await {
-            tracing::warn!(log = %shared.log, %error, "progress was not stored; the next owner applies a little more again");
-        }
         let to = to.unwrap_or_else(|| Node { id: String::new(), addr: String::new() });
         let row = self.hand_over(to).await?;
         let epoch = row.epoch;

@@ -48,6 +48,7 @@ pub(super) async fn manager(world: Arc<World>, index: usize, run: u32, log: LogI
             }
         } else if world.storm.hand_overs && rng.random_bool(0.1) {
             let to = world.nodes.choose(&mut rng).filter(|_| rng.random_bool(0.8)).map(super::schedule::SimNode::name);
+            owned.prepare_release().await;
             let _ = owned.release(to).await;
             node.take(log);
         }

@@ -166,7 +166,10 @@ impl Ownership {
     async fn ask_for(&self, log: LogId, row: &OwnerRow) {
         let accepted = self.ask_owner(log, row).await;
         tracing::trace!(%log, owner = row.owner, accepted, "asked for a shard");
-        self.slots.settle_elsewhere(log, self.context.clock.monotonic() + ASKED_PAUSE);
+        if self.slots.settle_elsewhere(log, self.context.clock.monotonic() + ASKED_PAUSE) {
+            // It was handed over while its owner was asked for it.
+            self.wake.notify_one();
+        }
     }
 
     async fn ask_owner(&self, log: LogId, row: &OwnerRow) -> bool {

@@ -21,13 +21,15 @@ const HANDED_PAUSE: Duration = Duration::from_secs(1);
 impl Ownership {
     /// Hands a log over, or leaves it to nobody. Nothing happens if it is not owned (any more), or if the target is not ready.
     pub(super) async fn hand_over(self: &Arc<Self>, log: LogId, to: Option<Node>) {
-        if self.slots.get(log).is_none() {
-            return;
-        }
+        let Some(owned) = self.slots.get(log) else { return };
         // It is served here while the target gets ready.
-        if let Some(target) = &to
-            && !self.prepare_at(log, target).await
-        {
+        let ready = async {
+            match &to {
+                Some(target) => self.prepare_at(log, target).await,
+                None => true,
+            }
+        };
+        if !tokio::join!(ready, owned.prepare_release()).0 {
             return;
         }
         let Some(owned) = self.slots.begin_leaving(log, None) else { return };
@@ -51,7 +53,11 @@ impl Ownership {
         tokio::join!(told, closed);
         let now = self.context.clock.monotonic();
         match released {
-            Ok(_) => self.slots.hand_over(log, now, now + HANDED_PAUSE),
+            Ok(_) => {
+                if self.slots.hand_over(log, now, now + HANDED_PAUSE) {
+                    self.wake.notify_one();
+                }
+            }
             Err(error) => {
                 tracing::warn!(%log, %error, "a hand-over failed; any may claim the shard now");
                 self.slots.fail(log, now, now);

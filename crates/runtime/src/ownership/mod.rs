@@ -171,6 +171,12 @@ impl Ownership {
         self.context.shutdown.triggered().is_cancelled()
     }
 
+    /// Whether the log's owner is alive and about to leave: it hands over by itself what it has.
+    fn is_being_left(&self, membership: &Membership, log: LogId) -> bool {
+        let owner = self.context.discovery.owners().get(log);
+        owner.is_some_and(|addr| membership.nodes().any(|node| node.draining && node.addr == addr))
+    }
+
     fn chosen<'a>(&self, membership: &'a Membership, log: LogId) -> Option<&'a crate::NodeInfo> {
         membership.choose(Role::owner_of(log.kind), &log.to_string())
     }
@@ -198,7 +204,8 @@ impl Ownership {
         let membership = self.context.discovery.membership();
         let now = self.context.clock.monotonic();
         let is_mine = |log| self.chosen(&membership, log).is_some_and(|node| node.id == self.context.node.id);
-        for log in self.slots.begin_looks(now, is_mine) {
+        // A slot that is being looked at cannot be taken, so what comes by itself is left alone.
+        for log in self.slots.begin_looks(now, |log| is_mine(log) && !self.is_being_left(&membership, log)) {
             let this = self.clone();
             self.context.shutdown.spawn(Stage::Shards, "look at a shard", async move {
                 this.look(log).await;

@@ -146,19 +146,22 @@ impl Slots {
         }
     }
 
-    /// A busy slot is another's, who serves it.
-    pub(super) fn settle_elsewhere(&self, log: LogId, next_look: Duration) {
-        self.with(log, |slot| {
-            slot.rest(next_look);
-            slot.named &= slot.next_look.is_zero();
-            slot.unsettled = None;
-        });
+    /// A busy slot is another's, who serves it. True if there was news meanwhile: it is to be looked at at once.
+    #[must_use]
+    pub(super) fn settle_elsewhere(&self, log: LogId, next_look: Duration) -> bool {
+        let mut slots = self.0.lock();
+        let Some(slot) = slots.get_mut(&log) else { return false };
+        slot.rest(next_look);
+        slot.named &= slot.next_look.is_zero();
+        slot.unsettled = None;
+        slot.named
     }
 
-    /// A busy slot was handed over.
-    pub(super) fn hand_over(&self, log: LogId, now: Duration, next_look: Duration) {
-        self.settle_elsewhere(log, next_look);
+    /// A busy slot was handed over. True if it is to be looked at at once, as for [`Slots::settle_elsewhere`].
+    #[must_use]
+    pub(super) fn hand_over(&self, log: LogId, now: Duration, next_look: Duration) -> bool {
         self.with(log, |slot| slot.moved = Some(now));
+        self.settle_elsewhere(log, next_look)
     }
 
     /// A slot has just come here by a hand-over.
@@ -215,10 +218,10 @@ mod tests {
             if named {
                 assert!(!slots.begin_taking(LOG));
             }
-            slots.settle_elsewhere(LOG, now + now);
+            assert_eq!(slots.settle_elsewhere(LOG, now + now), named);
             // The hash says that it belongs elsewhere.
             assert_eq!(slots.begin_looks(now, |_| false).len(), usize::from(named));
-            slots.settle_elsewhere(LOG, now + now);
+            assert!(!slots.settle_elsewhere(LOG, now + now));
             assert!(slots.begin_looks(now, |_| false).is_empty());
         }
     }
