@@ -127,6 +127,7 @@ impl Rows<'_> {
             stripped_state: change.stripped_state.clone(),
             pdu: if pdu.len() <= MEMBERSHIP_PDU_LIMIT { pdu } else { Bytes::new() },
             forgotten,
+            at: self.entry.timestamp.0,
         };
         self.rows.push(membership_by_user::put(&change.state_key, self.room_id, &row));
     }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::UserReader;
 
 /// The type of the account data.
-const TYPE: &str = "m.invite_permission_config";
+pub const TYPE: &str = "m.invite_permission_config";
 
 impl UserReader {
     /// Whether a user takes no invites.
@@ -15,12 +15,13 @@ impl UserReader {
     /// The store's.
     pub async fn blocks_invites(&self, user_id: &str) -> Result<bool, ServiceError> {
         let data = self.account_data(user_id, None, TYPE).await?;
-        Ok(data.is_some_and(|data| blocks(&data.content)))
+        Ok(data.is_some_and(|data| blocks_invites(&data.content)))
     }
 }
 
 /// Whether a content of the account data says so; one that cannot be read does not.
-fn blocks(content: &[u8]) -> bool {
+#[must_use]
+pub fn blocks_invites(content: &[u8]) -> bool {
     #[derive(Deserialize)]
     struct Config {
         default_action: Option<String>,
@@ -34,9 +35,9 @@ mod tests {
 
     #[test]
     fn only_the_action_block_blocks() {
-        assert!(blocks(br#"{"default_action":"block"}"#));
+        assert!(blocks_invites(br#"{"default_action":"block"}"#));
         for content in ["{}", r#"{"default_action":"allow"}"#, r#"{"default_action":null}"#, r#"{"default_action":1}"#, "[]"] {
-            assert!(!blocks(content.as_bytes()), "{content}");
+            assert!(!blocks_invites(content.as_bytes()), "{content}");
         }
     }
 }

@@ -5,7 +5,7 @@ pub mod account_data;
 mod apply;
 mod error;
 pub mod filter;
-mod invite_permission;
+pub mod invite_permission;
 pub mod password;
 pub mod profile;
 pub mod push_rules;

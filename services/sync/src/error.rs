@@ -17,6 +17,12 @@ pub enum SyncError {
     /// The filter is JSON of the wrong shape.
     #[error("the filter is not valid: {0}")]
     Filter(String),
+    /// The body is JSON of the wrong shape.
+    #[error("{0}")]
+    Body(String),
+    /// `pos` is no position of this connection that is still kept.
+    #[error("unknown position; begin a new connection")]
+    Position,
     /// This process does not reach the position of the token, or of a row that it read, in time.
     #[error("this server is behind; try again")]
     Behind,
@@ -41,7 +47,8 @@ impl From<SyncError> for ServiceError {
     fn from(error: SyncError) -> Self {
         match error {
             SyncError::Token(_) | SyncError::Request(_) => Self::invalid_param(error.to_string()),
-            SyncError::Filter(_) => Self::bad_json(error.to_string()),
+            SyncError::Filter(_) | SyncError::Body(_) => Self::bad_json(error.to_string()),
+            SyncError::Position => Self::matrix(ErrorCode::InvalidArgument, "M_UNKNOWN_POS", error.to_string()),
             SyncError::Behind => Self::unavailable(error.to_string()),
             SyncError::Busy => Self::limit_exceeded(error.to_string(), Duration::from_secs(2)),
             SyncError::Revoked => Self::matrix(ErrorCode::Unauthenticated, "M_UNKNOWN_TOKEN", error.to_string())

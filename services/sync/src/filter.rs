@@ -77,6 +77,12 @@ pub struct RoomEventFilter {
 }
 
 impl Filter {
+    /// Takes everything, and so many events of a timeline.
+    #[must_use]
+    pub fn of_timeline(limit: usize) -> Self {
+        Self { timeline: RoomEventFilter { limit, ..RoomEventFilter::default() }, ..Self::default() }
+    }
+
     /// Reads a filter's JSON; empty: no filter.
     ///
     /// # Errors

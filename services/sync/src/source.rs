@@ -134,14 +134,31 @@ impl Source {
     /// # Errors
     /// The store's.
     pub async fn state(&self, room: &RoomId, head: &RoomHead, upto: LogSeq, members: bool) -> Result<StateMap, ReadError> {
-        let store = &**self.rooms.store();
+        let mut rows = current_state::scan(&**self.rooms.store(), room, head.current_buckets, None).await?;
+        rows.retain(|((kind, _), _)| members || kind != "m.room.member");
+        self.state_of_rows(room, head, upto, rows).await
+    }
+
+    /// The current state of one type, as it was at `upto`.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn state_of_type(&self, room: &RoomId, head: &RoomHead, upto: LogSeq, kind: &str) -> Result<StateMap, ReadError> {
+        let rows = current_state::scan(&**self.rooms.store(), room, head.current_buckets, Some(kind)).await?;
+        self.state_of_rows(room, head, upto, rows).await
+    }
+
+    async fn state_of_rows(
+        &self,
+        room: &RoomId,
+        head: &RoomHead,
+        upto: LogSeq,
+        rows: Vec<current_state::Entry>,
+    ) -> Result<StateMap, ReadError> {
         let mut map = StateMap::default();
         let mut newer = Vec::new();
         let mut bare = Vec::new();
-        for ((kind, key), row) in current_state::scan(store, room, head.current_buckets, None).await? {
-            if !members && kind == "m.room.member" {
-                continue;
-            }
+        for ((kind, key), row) in rows {
             if row.seq >= upto.0 {
                 newer.push((kind, key));
             } else if row.pdu.is_empty() {

@@ -6,7 +6,7 @@ use banyan_log::FollowBatch;
 use banyan_runtime::telemetry::propagation::{continue_traceparent, is_recorded, is_same_trace, link, traceparent_of};
 use tracing::Span;
 
-use crate::tails::Plan;
+use crate::tails::RoomPlan;
 
 /// The most traces that one response is linked to.
 const MOST: usize = 8;
@@ -36,9 +36,9 @@ pub(crate) fn recorded(traceparent: &str) -> String {
 }
 
 /// The traces of what there is to tell, newest of each room first.
-pub(crate) fn causes(plan: &Plan) -> Vec<String> {
+pub(crate) fn causes(rooms: &[RoomPlan]) -> Vec<String> {
     let mut causes: Vec<String> = Vec::new();
-    let changes = plan.rooms.iter().filter_map(|room| room.changes.as_ref()).flat_map(|changes| changes.iter().rev());
+    let changes = rooms.iter().filter_map(|room| room.changes.as_ref()).flat_map(|changes| changes.iter().rev());
     for change in changes.filter(|change| !change.trace.is_empty()) {
         if !causes.contains(&change.trace) {
             causes.push(change.trace.clone());

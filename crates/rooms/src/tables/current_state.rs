@@ -92,30 +92,45 @@ pub async fn multi_get(
     buckets: u32,
     wanted: &[(&str, &str)],
 ) -> Result<Vec<Option<CurrentStateRow>>, ReadError> {
+    let wanted: Vec<_> =
+        wanted.iter().map(|(event_type, state_key)| (room_id.as_str(), buckets, *event_type, *state_key)).collect();
+    multi_get_of_rooms(store, &wanted).await
+}
+
+/// A key of a room with so many buckets: room, buckets, type, state key.
+type RoomKey<'a> = (&'a str, u32, &'a str, &'a str);
+
+/// Reads keys of several rooms, in the order asked. At most 1,000.
+///
+/// # Errors
+/// The store's.
+pub async fn multi_get_of_rooms(store: &dyn Store, wanted: &[RoomKey<'_>]) -> Result<Vec<Option<CurrentStateRow>>, ReadError> {
     let mut found: Vec<Option<CurrentStateRow>> = vec![None; wanted.len()];
-    get_missing(store, room_id, buckets, wanted, &mut found).await?;
+    get_missing(store, wanted, 1, &mut found).await?;
     // In a room that grows keys may just have moved on, to where a higher count puts them.
-    if buckets > 1 && found.contains(&None) {
-        get_missing(store, room_id, buckets * 2, wanted, &mut found).await?;
-    }
+    get_missing(store, wanted, 2, &mut found).await?;
     Ok(found)
 }
 
-/// Reads those of `wanted` that are not `found` yet.
+/// Reads those of `wanted` that are not `found` yet, in `times` the buckets; `times` above 1 is for rooms with several.
 async fn get_missing(
     store: &dyn Store,
-    room_id: &RoomId,
-    buckets: u32,
-    wanted: &[(&str, &str)],
+    wanted: &[RoomKey<'_>],
+    times: u32,
     found: &mut [Option<CurrentStateRow>],
 ) -> Result<(), ReadError> {
     let mut keys = Vec::new();
     let mut owners = Vec::new();
-    for (index, (event_type, state_key)) in wanted.iter().enumerate().filter(|(index, _)| found[*index].is_none()) {
-        for bucket in candidates(event_type, state_key, buckets) {
-            keys.push((key![room_id.as_str(), bucket], key![*event_type, *state_key]));
+    let missing =
+        wanted.iter().enumerate().filter(|(index, (_, buckets, ..))| found[*index].is_none() && (times == 1 || *buckets >= times));
+    for (index, (room_id, buckets, event_type, state_key)) in missing {
+        for bucket in candidates(event_type, state_key, buckets * times) {
+            keys.push((key![*room_id, bucket], key![*event_type, *state_key]));
             owners.push(index);
         }
+    }
+    if keys.is_empty() {
+        return Ok(());
     }
     for (row, index) in store.multi_get(&TABLE, &keys).await?.iter().zip(owners) {
         let Some(row) = row else { continue };

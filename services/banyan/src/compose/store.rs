@@ -17,6 +17,7 @@ pub(super) fn tables() -> &'static [&'static Table] {
         banyan_tenants::TABLES,
         banyan_users::TABLES,
         banyan_rooms::tables::TABLES,
+        banyan_sync::TABLES,
     ];
     Vec::leak(all.concat())
 }

@@ -26,6 +26,7 @@ pub(crate) mod register;
 pub(crate) mod register_by_secret;
 pub(crate) mod relations;
 pub(crate) mod send;
+pub(crate) mod sliding_sync;
 pub(crate) mod state;
 pub(crate) mod sync;
 pub(crate) mod threads;

@@ -19,6 +19,7 @@ mod register;
 mod reply;
 mod rooms;
 mod send_to_device;
+mod sliding_sync;
 mod synapse_register;
 mod sync;
 mod user;
@@ -65,7 +66,7 @@ fn guarded(app: &App, endpoint: &'static Endpoint, handler: MethodRouter<App>) -
     let guard = guard::Guard { app: app.clone(), endpoint };
     let mut handler = handler;
     // A sync waits for as long as its client says.
-    if endpoint.operation != "sync" {
+    if !["sync", "slidingSync"].contains(&endpoint.operation) {
         handler = handler.layer(middleware::from_fn_with_state(Duration::from_millis(app.config.request_timeout_ms), timeout));
     }
     handler.layer(middleware::from_fn_with_state(guard, guard::guard)).with_state(app.clone())
@@ -145,6 +146,7 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "ban" => post(rooms::ban::post),
         "unban" => post(rooms::unban::post),
         "defineFilter" => post(user::filter::post),
+        "slidingSync" => post(sliding_sync::post),
         "registerBySharedSecret" => post(synapse_register::post),
         _ => return None,
     })

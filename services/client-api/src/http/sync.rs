@@ -30,14 +30,14 @@ pub(crate) struct Params {
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum SetPresence {
+pub(super) enum SetPresence {
     Offline,
     Online,
     Unavailable,
 }
 
 impl SetPresence {
-    const fn as_str(self) -> &'static str {
+    pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Offline => "offline",
             Self::Online => "online",
@@ -72,7 +72,7 @@ pub(crate) async fn get(
 }
 
 /// Resolves with the client's token when the process ends; never for a first sync, which has none and is finished.
-async fn stopping_with(stopping: tokio_util::sync::CancellationToken, since: Option<String>) -> String {
+pub(super) async fn stopping_with(stopping: tokio_util::sync::CancellationToken, since: Option<String>) -> String {
     stopping.cancelled().await;
     match since {
         Some(token) => token,

@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use crate::app::capabilities::SPECIFICATION_VERSIONS;
 
-/// Which versions of the specification are spoken. No feature that is not yet in one is claimed.
+/// Which versions of the specification are spoken, and what is served that is not yet in one.
 pub(crate) async fn get() -> Json<Value> {
-    Json(json!({ "versions": SPECIFICATION_VERSIONS, "unstable_features": {} }))
+    // MSC4186, under the name that clients know it by.
+    let unstable_features = json!({ "org.matrix.simplified_msc3575": true });
+    Json(json!({ "versions": SPECIFICATION_VERSIONS, "unstable_features": unstable_features }))
 }

@@ -9,7 +9,7 @@ use banyan_core::ServiceError;
 use banyan_proto::{
     roomserver::{self, room_service_server::RoomService},
     status::to_status,
-    sync::{SyncChunk, SyncRequest, sync_service_server::SyncService},
+    sync::{SlidingSyncRequest, SyncChunk, SyncRequest, sync_service_server::SyncService},
     userserver::{self, user_service_server::UserService},
 };
 use futures::Stream;
@@ -39,6 +39,7 @@ pub(crate) enum Call {
     SendToDevice(userserver::SendToDeviceRequest),
     UseRegistrationToken(userserver::UseRegistrationTokenRequest),
     Sync(SyncRequest),
+    SlidingSync(SlidingSyncRequest),
 }
 
 /// The calls so far, and how to answer.
@@ -76,6 +77,14 @@ impl Fakes {
         let (sender, receiver) = mpsc::channel(8);
         self.0.lock().unwrap().sync = Some(receiver);
         sender
+    }
+
+    /// What a test sends, or `usual`.
+    fn chunks(&self, usual: &'static [u8]) -> Chunks {
+        match self.0.lock().unwrap().sync.take() {
+            Some(receiver) => Box::pin(ReceiverStream::new(receiver)),
+            None => Box::pin(futures::stream::iter([Ok(SyncChunk { data: usual.into() })])),
+        }
     }
 
     fn note<T>(&self, name: &'static str, call: Call, answer: T) -> Result<Response<T>, Status> {
@@ -240,16 +249,21 @@ impl UserService for Fakes {
     }
 }
 
+type Chunks = Pin<Box<dyn Stream<Item = Result<SyncChunk, Status>> + Send>>;
+
 #[tonic::async_trait]
 impl SyncService for Fakes {
-    type SyncStream = Pin<Box<dyn Stream<Item = Result<SyncChunk, Status>> + Send>>;
+    type SyncStream = Chunks;
 
     async fn sync(&self, request: Request<SyncRequest>) -> Result<Response<Self::SyncStream>, Status> {
         self.note("Sync", Call::Sync(request.into_inner()), ())?;
-        let scripted = self.0.lock().unwrap().sync.take();
-        Ok(Response::new(match scripted {
-            Some(receiver) => Box::pin(ReceiverStream::new(receiver)),
-            None => Box::pin(futures::stream::iter([Ok(SyncChunk { data: b"{\"next_batch\":\"s1\"}".to_vec().into() })])),
-        }))
+        Ok(Response::new(self.chunks(b"{\"next_batch\":\"s1\"}")))
+    }
+
+    type SlidingSyncStream = Chunks;
+
+    async fn sliding_sync(&self, request: Request<SlidingSyncRequest>) -> Result<Response<Chunks>, Status> {
+        self.note("SlidingSync", Call::SlidingSync(request.into_inner()), ())?;
+        Ok(Response::new(self.chunks(b"{\"pos\":\"p1\"}")))
     }
 }

@@ -10,6 +10,7 @@ mod relations;
 mod room;
 mod rooms;
 mod sessions;
+mod sliding_sync;
 mod sync;
 mod to_device;
 mod uia;

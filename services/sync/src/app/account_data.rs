@@ -12,11 +12,11 @@ use crate::{
 
 /// By room (empty: global) and type.
 #[derive(Clone, Debug, Default)]
-pub(super) struct AccountData(BTreeMap<String, BTreeMap<String, Bytes>>);
+pub(crate) struct AccountData(BTreeMap<String, BTreeMap<String, Bytes>>);
 
 impl AccountData {
     /// What changes of a user set last.
-    pub(super) fn of_changes(changes: &[Arc<UserChange>]) -> Self {
+    pub(crate) fn of_changes(changes: &[Arc<UserChange>]) -> Self {
         let mut data = Self::default();
         for change in changes {
             if let UserChangeKind::AccountData { room, kind, content } = &change.kind {
@@ -27,7 +27,7 @@ impl AccountData {
     }
 
     /// What rows say; only what was set at or after `since`.
-    pub(super) fn of_rows(rows: &[AccountDatum], since: Option<LogSeq>) -> Self {
+    pub(crate) fn of_rows(rows: &[AccountDatum], since: Option<LogSeq>) -> Self {
         let mut data = Self::default();
         for row in rows.iter().filter(|row| since.is_none_or(|since| row.seq >= since && row.seq > LogSeq(0))) {
             data.set(&row.room, &row.kind, &row.content);
@@ -40,13 +40,13 @@ impl AccountData {
     }
 
     /// What is set for a room, or globally, as events, each JSON.
-    pub(super) fn events(&self, room: &str, takes: impl Fn(&str) -> bool) -> Vec<Vec<u8>> {
+    pub(crate) fn events(&self, room: &str, takes: impl Fn(&str) -> bool) -> Vec<Vec<u8>> {
         let set = self.0.get(room).into_iter().flatten();
         set.filter(|(kind, _)| takes(kind)).map(|(kind, content)| event(kind, content)).collect()
     }
 
     /// The rooms of which something is set.
-    pub(super) fn rooms(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str).filter(|room| !room.is_empty())
     }
 }

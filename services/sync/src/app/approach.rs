@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The state of an invite; `None` if it comes from an ignored user, or to a user who takes none.
-pub(super) async fn invited(context: &Context, plan: &RoomPlan) -> Result<Option<Vec<Vec<u8>>>, SyncError> {
+pub(crate) async fn invited(context: &Context, plan: &RoomPlan) -> Result<Option<Vec<Vec<u8>>>, SyncError> {
     let Some(approach) = &plan.standing.approach else { return Ok(None) };
     if context.ignored.contains(&approach.sender) || context.source.blocks_invites(&context.user).await? {
         return Ok(None);
@@ -18,7 +18,7 @@ pub(super) async fn invited(context: &Context, plan: &RoomPlan) -> Result<Option
 }
 
 /// The state of a knock.
-pub(super) fn knocked(context: &Context, plan: &RoomPlan) -> Result<Vec<Vec<u8>>, SyncError> {
+pub(crate) fn knocked(context: &Context, plan: &RoomPlan) -> Result<Vec<Vec<u8>>, SyncError> {
     plan.standing.approach.as_ref().map_or_else(|| Ok(Vec::new()), |approach| state(context, approach))
 }
 

@@ -53,6 +53,6 @@ impl Context {
 }
 
 /// The typed id of a room.
-pub(super) fn room_id(text: &str) -> Result<OwnedRoomId, SyncError> {
+pub(crate) fn room_id(text: &str) -> Result<OwnedRoomId, SyncError> {
     OwnedRoomId::try_from(text).map_err(|error| SyncError::Internal(format!("the room {text:?} has no room id: {error}")))
 }

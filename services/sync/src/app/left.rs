@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// What to say of a room that the user is not in any more.
-pub(super) async fn answer(context: &Context, plan: &RoomPlan) -> Result<RoomBody, SyncError> {
+pub(crate) async fn answer(context: &Context, plan: &RoomPlan) -> Result<RoomBody, SyncError> {
     let user = context.user.as_str();
     let own: Vec<(Membership, Membership)> = plan
         .own

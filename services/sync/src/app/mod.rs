@@ -1,17 +1,17 @@
 //! The use cases: what a sync has to tell, room by room.
 
-mod account_data;
-mod approach;
+pub(crate) mod account_data;
+pub(crate) mod approach;
 mod bundles;
-mod context;
+pub(crate) mod context;
 mod fresh;
-mod left;
-mod ongoing;
-mod room;
-mod state;
-mod summary;
+pub(crate) mod left;
+pub(crate) mod ongoing;
+pub(crate) mod room;
+pub(crate) mod state;
+pub(crate) mod summary;
 pub mod sync;
-mod timeline;
+pub(crate) mod timeline;
 mod to_device;
 
 pub use self::{

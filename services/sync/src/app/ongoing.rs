@@ -82,7 +82,7 @@ pub(super) async fn from_rows(context: &Context, plan: &RoomPlan, since: LogSeq)
 }
 
 /// Oldest first, so that responses do not depend on the order of a map.
-pub(super) fn sort(events: &mut [Arc<RoomEvent>]) {
+pub(crate) fn sort(events: &mut [Arc<RoomEvent>]) {
     events.sort_by(|one, other| {
         let key = |event: &RoomEvent| (event.stored.seq, event.kind.clone(), event.state_key.clone());
         key(one).cmp(&key(other))
@@ -90,7 +90,7 @@ pub(super) fn sort(events: &mut [Arc<RoomEvent>]) {
 }
 
 /// The room's head as the tail has it, else its row.
-pub(super) async fn head(context: &Context, plan: &RoomPlan, id: &RoomId) -> Result<Option<Arc<RoomHead>>, SyncError> {
+pub(crate) async fn head(context: &Context, plan: &RoomPlan, id: &RoomId) -> Result<Option<Arc<RoomHead>>, SyncError> {
     match &plan.head {
         Some(head) => Ok(Some(head.clone())),
         None => Ok(context.source.rooms.head(id).await?.map(Arc::new)),
@@ -114,7 +114,7 @@ async fn add_lazy(
 }
 
 /// The timeline since the token, of a room that the user was in all the time.
-async fn window(context: &Context, id: &RoomId, changes: &[Arc<RoomChange>]) -> Result<Window, SyncError> {
+pub(crate) async fn window(context: &Context, id: &RoomId, changes: &[Arc<RoomChange>]) -> Result<Window, SyncError> {
     let mut window = Window::default();
     let filter = &context.filter.timeline;
     if !filter.takes_room(id.as_str()) {

@@ -116,7 +116,7 @@ async fn joined(context: &Context, plan: &RoomPlan) -> Result<RoomBody, SyncErro
 }
 
 /// Whether the user was out of the room at the token, or between it and now.
-fn is_newly_joined(context: &Context, plan: &RoomPlan) -> bool {
+pub(crate) fn is_newly_joined(context: &Context, plan: &RoomPlan) -> bool {
     let mut own = plan.own.iter().filter_map(|change| change.membership_of(context.user.as_str())?.member.as_ref());
     own.any(|member| member.before != Membership::Join || member.now != Membership::Join)
 }

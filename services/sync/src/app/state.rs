@@ -17,16 +17,16 @@ use crate::{
 };
 
 /// A change of a key: its last one.
-pub(super) type Deltas<'a> = BTreeMap<(&'a str, &'a str), &'a StateChange>;
+pub(crate) type Deltas<'a> = BTreeMap<(&'a str, &'a str), &'a StateChange>;
 
 /// The last change of each key.
-pub(super) fn fold<'a>(changes: impl IntoIterator<Item = &'a Arc<RoomChange>>) -> Deltas<'a> {
+pub(crate) fn fold<'a>(changes: impl IntoIterator<Item = &'a Arc<RoomChange>>) -> Deltas<'a> {
     let changes = changes.into_iter().flat_map(|change| &change.state);
     changes.map(|change| ((change.kind.as_str(), change.key.as_str()), change)).collect()
 }
 
 /// The events of changes of state; bodies that the tail lacks are read. Removed keys are left out: sync has no way to tell them.
-pub(super) async fn resolve(
+pub(crate) async fn resolve(
     context: &Context,
     room: &RoomId,
     changes: impl IntoIterator<Item = &StateChange>,

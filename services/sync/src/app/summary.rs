@@ -43,7 +43,7 @@ pub(super) fn of_state(context: &Context, head: &RoomHead, state: &StateMap) -> 
 }
 
 /// The head lists members in the room by order of coming, then those who left last: they stand in where nobody else is there.
-fn summarise(context: &Context, head: &RoomHead, named: bool) -> Summary {
+pub(crate) fn summarise(context: &Context, head: &RoomHead, named: bool) -> Summary {
     let (joined, invited) = (head.joined, head.invited);
     if named {
         return Summary { heroes: None, joined, invited };

@@ -6,7 +6,7 @@ use banyan_core::Clock;
 use banyan_rooms::stream_token::StreamToken;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
-use ruma::{OwnedDeviceId, OwnedUserId};
+use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
@@ -24,6 +24,7 @@ use crate::{
     lazy::{LazyMembers, Session},
     metrics::Metrics,
     render::{self, Head, Section, Sink},
+    sliding::{self, Sliding},
     source::Source,
     tails::{
         Plan, RoomPlan, Tails,
@@ -62,7 +63,7 @@ pub struct Syncs {
     pub(super) tails: Arc<Tails>,
     pub(super) source: Source,
     lazy: LazyMembers,
-    admission: Admission,
+    admission: Arc<Admission>,
     clock: Arc<dyn Clock>,
     config: SyncConfig,
     metrics: Metrics,
@@ -102,9 +103,23 @@ impl Syncs {
         metrics: Metrics,
     ) -> Self {
         let lazy = LazyMembers::new(config.lazy_devices);
-        let admission = Admission::new(&config, metrics.clone());
+        let admission = Arc::new(Admission::new(&config, metrics.clone()));
         let (acknowledged, draining) = (Acknowledged::default(), CancellationToken::new());
         Self { tails, source, lazy, admission, clock, config, metrics, owner, acknowledged, draining }
+    }
+
+    /// Answers sliding syncs from the same, and lets in as many in all.
+    #[must_use]
+    pub fn sliding(&self) -> Sliding {
+        Sliding::new(sliding::Shared {
+            tails: self.tails.clone(),
+            source: self.source.clone(),
+            admission: self.admission.clone(),
+            clock: self.clock.clone(),
+            config: self.config.clone(),
+            metrics: self.metrics.clone(),
+            draining: self.draining.clone(),
+        })
     }
 
     /// From now on nothing waits: long polls are answered with what there is, so that their clients come back elsewhere.
@@ -152,10 +167,10 @@ impl Syncs {
             let mut woken = std::pin::pin!(warmth.user().woken());
             woken.as_mut().enable();
             let Some(plan) = self.tails.plan(user, Some(&since)) else { continue };
-            if plan.user.as_ref().is_some_and(|changes| is_revoked(request, changes)) {
+            if plan.user.as_ref().is_some_and(|changes| is_revoked(&request.device, &request.token_hash, changes)) {
                 return Err(SyncError::Revoked);
             }
-            let causes = trace::causes(&plan);
+            let causes = trace::causes(&plan.rooms);
             let answering = trace::answer(&causes);
             let lazy = self.lazy_session(request, &filter, Some(text));
             let response = self.since(request, &filter, &since, plan, lazy.clone()).await?;
@@ -329,15 +344,15 @@ async fn initial_room(context: Context, data: Arc<AccountData>, plan: RoomPlan) 
 }
 
 /// Whether the request's access token or device ended.
-fn is_revoked(request: &Request, changes: &[Arc<UserChange>]) -> bool {
+pub(crate) fn is_revoked(device: &DeviceId, token_hash: &Bytes, changes: &[Arc<UserChange>]) -> bool {
     let mut device_is_there = true;
     for change in changes {
         match &change.kind {
-            UserChangeKind::Revoked(hashes) if !request.token_hash.is_empty() && hashes.contains(&request.token_hash) => {
+            UserChangeKind::Revoked(hashes) if !token_hash.is_empty() && hashes.contains(token_hash) => {
                 return true;
             }
             UserChangeKind::Deactivated => return true,
-            UserChangeKind::Device(device, there) if request.device == device.as_str() => device_is_there = *there,
+            UserChangeKind::Device(changed, there) if device == changed.as_str() => device_is_there = *there,
             _ => {}
         }
     }

@@ -30,20 +30,20 @@ pub struct Shown {
 
 /// What of a timeline is shown.
 #[derive(Debug, Default)]
-pub(super) struct Window {
+pub(crate) struct Window {
     /// In timeline order.
-    pub(super) shown: Vec<Shown>,
+    pub(crate) shown: Vec<Shown>,
     /// Something before them was left out.
-    pub(super) limited: bool,
+    pub(crate) limited: bool,
     /// Where what came before them ends, if anything was looked at.
-    pub(super) before: Option<RoomPlace>,
+    pub(crate) before: Option<RoomPlace>,
     /// The events that some event since the first shown one relates to.
-    pub(super) related: HashSet<OwnedEventId>,
+    pub(crate) related: HashSet<OwnedEventId>,
 }
 
 impl Window {
     /// Keeps the last `limit` events.
-    pub(super) fn limit(&mut self, limit: usize) {
+    pub(crate) fn limit(&mut self, limit: usize) {
         if self.shown.len() > limit {
             self.shown.drain(..self.shown.len() - limit);
             self.limited = true;
@@ -52,7 +52,7 @@ impl Window {
 
     /// Drops everything up to the last state event that is not what `current` says of its key: a client that lays the timeline over
     /// `state` would end with the wrong state. Only forks of the event graph make such events; they are then found by paging back.
-    pub(super) fn drop_overruled<'a>(&mut self, current: impl Fn(&str, &str) -> Option<&'a str>) {
+    pub(crate) fn drop_overruled<'a>(&mut self, current: impl Fn(&str, &str) -> Option<&'a str>) {
         let mut last: HashMap<(&str, &str), usize> = HashMap::new();
         for (index, shown) in self.shown.iter().enumerate() {
             if let Some(key) = shown.event.state() {
@@ -70,7 +70,7 @@ impl Window {
     }
 
     /// `prev_batch`: the point just before the first event, or where looking ended.
-    pub(super) fn prev_batch(&self, end: RoomPlace) -> RoomPlace {
+    pub(crate) fn prev_batch(&self, end: RoomPlace) -> RoomPlace {
         let first = self.shown.first().and_then(|shown| shown.event.stored.place).map(RoomPlace::before);
         first.or(self.before).unwrap_or(end)
     }
@@ -78,22 +78,22 @@ impl Window {
 
 /// Which part of a stored timeline to read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Span {
+pub(crate) struct Span {
     /// Where to begin, backwards.
-    pub(super) from: RoomPlace,
+    pub(crate) from: RoomPlace,
     /// Only events that were placed at or after this position.
-    pub(super) since: Option<LogSeq>,
+    pub(crate) since: Option<LogSeq>,
     /// Only events that were placed before this position.
-    pub(super) upto: LogSeq,
+    pub(crate) upto: LogSeq,
 }
 
 /// What saves a joined reader of a timeline most of the reading.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Known<'a> {
+pub(crate) struct Known<'a> {
     /// The room's head.
-    pub(super) head: &'a RoomHead,
+    pub(crate) head: &'a RoomHead,
     /// The event by which the reader is in the room.
-    pub(super) joined_by: Option<&'a str>,
+    pub(crate) joined_by: Option<&'a str>,
 }
 
 impl Known<'_> {
@@ -109,7 +109,7 @@ impl Known<'_> {
 }
 
 /// Reads the end of a stored timeline, as far as the reader may see it and wants to. `known` of a reader who is in the room.
-pub(super) async fn read(
+pub(crate) async fn read(
     context: &Context,
     room: &RoomId,
     span: Span,

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Appends an event in the format that the filter asks for.
-pub(super) fn write(
+pub(crate) fn write(
     out: &mut Vec<u8>,
     context: &Context,
     event: &RoomEvent,

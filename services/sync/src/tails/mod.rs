@@ -6,6 +6,7 @@
 pub mod change;
 pub mod decode;
 pub mod follow;
+mod glance;
 mod plan;
 pub mod shard;
 mod state;
@@ -19,11 +20,14 @@ use banyan_rooms::stream_token::StreamToken;
 use parking_lot::RwLock;
 use tokio::sync::Notify;
 
-pub use self::plan::{Plan, RoomPlan};
 use self::{
     change::Membership,
     state::{Bounds, State},
     warm::{Loaded, WarmUser},
+};
+pub use self::{
+    glance::{Glance, Glimpse},
+    plan::{Plan, RoomPlan},
 };
 use crate::{config::SyncConfig, error::SyncError, metrics::Metrics};
 
@@ -231,6 +235,20 @@ impl Tails {
         }
         let mut changes = state.by_user.get(user).into_iter().flatten();
         changes.any(|change| (from..upto).contains(&change.seq.0) && change.brings(device))
+    }
+
+    /// Every room of a warm user at one moment, and what happened to the user since a token that was reached; `None` if the user must be
+    /// made warm again.
+    #[must_use]
+    pub fn glance(&self, user: &str, since: Option<&StreamToken>) -> Option<Glance> {
+        self.state.read().glance(user, since)
+    }
+
+    /// What happened in some rooms between positions of theirs and the moment of a glance.
+    #[must_use]
+    pub fn plans_until(&self, user: &str, until: &StreamToken, rooms: &[(&Glimpse, Option<LogSeq>)]) -> Vec<RoomPlan> {
+        let state = self.state.read();
+        rooms.iter().map(|(glimpse, since)| state.plan_until(user, until, glimpse, *since)).collect()
     }
 
     /// A warm user's membership in a room.

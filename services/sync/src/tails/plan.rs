@@ -85,7 +85,7 @@ impl State {
         };
         let rooms = rooms.into_iter().filter_map(|room| {
             let standing = warm.rooms.get(room)?;
-            Some(self.room_plan(user, room, standing, since))
+            Some(self.room_plan(user, room, standing, since.map(|token| token.room(self.shards.shard_of(room)))))
         });
         let own = since.filter(|token| self.users[usize::from(user_shard.0)].covers(token.user));
         let own = own.map(|token| {
@@ -107,7 +107,7 @@ impl State {
         &'a self,
         user: &str,
         since: &StreamToken,
-        rooms: &'a std::collections::HashMap<Arc<str>, Standing>,
+        rooms: &'a std::collections::HashMap<Arc<str>, Arc<Standing>>,
     ) -> BTreeSet<&'a Arc<str>> {
         let mut changed = BTreeSet::new();
         let mut entries = 0;
@@ -144,10 +144,9 @@ impl State {
         changed
     }
 
-    fn room_plan(&self, user: &str, room: &Arc<str>, standing: &Standing, since: Option<&StreamToken>) -> RoomPlan {
+    pub(super) fn room_plan(&self, user: &str, room: &Arc<str>, standing: &Standing, since: Option<LogSeq>) -> RoomPlan {
         let shard = self.shards.shard_of(room);
         let shard_tail = &self.rooms[usize::from(shard.0)];
-        let since = since.map(|token| token.room(shard));
         let tail = self.by_room.get(room);
         let changes: Option<Vec<Arc<RoomChange>>> = since
             .filter(|position| shard_tail.covers(*position))

@@ -11,6 +11,7 @@ use banyan_proto::rooms::RoomHead;
 use super::{
     change::{RoomChange, UserChange, UserChangeKind},
     decode::{DecodedRoom, Redaction},
+    glance,
     shard::{ShardTail, TailItem},
     warm::{Warm, WarmUser},
 };
@@ -52,6 +53,8 @@ pub(super) struct RoomTail {
     pub(super) changes: VecDeque<Arc<RoomChange>>,
     /// The room after the last of them.
     pub(super) head: Option<Arc<RoomHead>>,
+    /// The last of them that changed what lists of rooms are filtered by.
+    pub(super) traits: Option<LogSeq>,
 }
 
 impl RoomTail {
@@ -184,7 +187,11 @@ impl State {
         for state in change.state.iter().filter(|state| state.member.is_some()) {
             self.by_member.entry(state.key.clone()).or_default().push_back(change.clone());
         }
-        self.by_room.entry(change.room.clone()).or_default().changes.push_back(change.clone());
+        let tail = self.by_room.entry(change.room.clone()).or_default();
+        if glance::changes_traits(&change) {
+            tail.traits = Some(change.seq);
+        }
+        tail.changes.push_back(change.clone());
         self.tail(shard).push(change);
     }
 

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use banyan_core::{LogSeq, ShardId};
+use banyan_core::{LogSeq, ShardId, TimestampMicros};
 use banyan_proto::rooms::MembershipRow;
 use bytes::Bytes;
 use tokio::sync::{Notify, OnceCell, futures::Notified};
@@ -38,6 +38,8 @@ pub struct Standing {
     pub sender: String,
     /// Sequence of the entry of the last change.
     pub seq: LogSeq,
+    /// When the last change was committed.
+    pub at: TimestampMicros,
     /// Whether the user forgot the room.
     pub forgotten: bool,
     /// For invites and knocks.
@@ -56,15 +58,24 @@ impl Standing {
             previous: Membership::from_text(&row.previous_membership),
             sender: row.sender,
             seq: LogSeq(row.seq),
+            at: TimestampMicros(row.at),
             forgotten: row.forgotten,
             approach,
         }
     }
 
-    fn from_change(seq: LogSeq, member: &MemberChange, pdu: Bytes) -> Self {
+    fn from_change(change: &RoomChange, member: &MemberChange, pdu: Bytes) -> Self {
         let approach = matches!(member.now, Membership::Invite | Membership::Knock)
             .then(|| Arc::new(Approach { sender: member.sender.clone(), stripped: member.stripped.clone(), pdu }));
-        Self { membership: member.now, previous: member.before, sender: member.sender.clone(), seq, forgotten: false, approach }
+        Self {
+            membership: member.now,
+            previous: member.before,
+            sender: member.sender.clone(),
+            seq: change.seq,
+            at: change.at,
+            forgotten: false,
+            approach,
+        }
     }
 }
 
@@ -128,7 +139,7 @@ impl WarmUser {
 #[derive(Debug)]
 pub(super) struct WarmState {
     pub(super) handle: Arc<WarmUser>,
-    pub(super) rooms: HashMap<Arc<str>, Standing>,
+    pub(super) rooms: HashMap<Arc<str>, Arc<Standing>>,
     pub(super) ignored: Arc<HashSet<String>>,
     ignored_seq: Option<LogSeq>,
 }
@@ -169,7 +180,7 @@ impl Warm {
         for (room, _, standing) in loaded.rooms {
             if state.rooms.get(&room).is_none_or(|known| known.seq < standing.seq) {
                 listen(&mut self.listeners, handle, &room, standing.membership);
-                state.rooms.insert(room, standing);
+                state.rooms.insert(room, Arc::new(standing));
             }
         }
         if state.ignored_seq.is_none_or(|known| known < loaded.ignored_seq) {
@@ -189,14 +200,14 @@ impl Warm {
             }
             let pdu = state_change.event.as_ref().map(|event| event.get().stored.pdu.clone()).unwrap_or_default();
             listen(&mut self.listeners, &state.handle, &change.room, member.now);
-            state.rooms.insert(change.room.clone(), Standing::from_change(change.seq, member, pdu));
+            state.rooms.insert(change.room.clone(), Arc::new(Standing::from_change(change, member, pdu)));
             state.handle.wake();
         }
     }
 
     pub(super) fn forgotten(&mut self, room: &str, user: &str) {
         if let Some(standing) = self.users.get_mut(user).and_then(|state| state.rooms.get_mut(room)) {
-            standing.forgotten = true;
+            Arc::make_mut(standing).forgotten = true;
         }
     }
 

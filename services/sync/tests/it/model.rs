@@ -200,12 +200,12 @@ fn content_in<'a>(state: &BTreeMap<Key, String>, room: &'a Room, kind: &str, key
     Some(&room.event(state.get(&(kind.to_owned(), key.to_owned()))?)?.pdu["content"])
 }
 
-fn membership_in<'a>(state: &BTreeMap<Key, String>, room: &'a Room, user: &str) -> &'a str {
+pub(crate) fn membership_in<'a>(state: &BTreeMap<Key, String>, room: &'a Room, user: &str) -> &'a str {
     content_in(state, room, "m.room.member", user).and_then(|content| content["membership"].as_str()).unwrap_or("leave")
 }
 
 /// The four rules of the specification's "Room history visibility", read literally.
-fn may_see(room: &Room, event: &Event, user: &str) -> bool {
+pub(crate) fn may_see(room: &Room, event: &Event, user: &str) -> bool {
     if event.hidden {
         return false;
     }

@@ -166,6 +166,9 @@ impl World {
             Arc::make_mut(&mut state_after).insert(key.clone(), id.clone());
         }
         room.head.next_arrival += 1;
+        if pdu["type"] == "m.room.message" && !overruled && !send.soft_failed {
+            room.head.bump_stamp = now.0;
+        }
         room.head.depth += 1;
         for change in &current {
             room.count(change);

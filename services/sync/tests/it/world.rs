@@ -25,6 +25,7 @@ use banyan_sync::{
     error::SyncError,
     metrics::Metrics,
     render::Sink,
+    sliding::Sliding,
     source::Source,
     tails::Tails,
 };
@@ -64,6 +65,7 @@ impl Acknowledge for Owner {
 pub(crate) struct Worker {
     pub(crate) tails: Arc<Tails>,
     pub(crate) syncs: Arc<Syncs>,
+    pub(crate) sliding: Arc<Sliding>,
     positions: HashMap<LogId, usize>,
 }
 
@@ -87,10 +89,15 @@ pub(crate) fn since(user: &str, token: &str) -> Request {
 
 /// The whole answer.
 pub(crate) async fn sync(syncs: &Syncs, request: Request) -> Result<Value, SyncError> {
+    collect(async |sink| syncs.sync(request, sink).await).await
+}
+
+/// What is written, as JSON.
+pub(crate) async fn collect(write: impl AsyncFnOnce(&mut Sink) -> Result<(), SyncError>) -> Result<Value, SyncError> {
     let (out, mut chunks) = mpsc::channel(4);
     let answer = async {
         let mut sink = Sink::new(out);
-        syncs.sync(request, &mut sink).await
+        write(&mut sink).await
     };
     let collect = async {
         let mut body = Vec::new();
@@ -106,7 +113,7 @@ pub(crate) async fn sync(syncs: &Syncs, request: Request) -> Result<Value, SyncE
 
 impl World {
     pub(crate) fn new() -> Self {
-        let tables: Vec<&'static Table> = banyan_rooms::tables::TABLES.iter().chain(banyan_users::TABLES).copied().collect();
+        let tables: Vec<&'static Table> = [banyan_rooms::tables::TABLES, banyan_users::TABLES, banyan_sync::TABLES].concat();
         let clock = ManualClock::new(TimestampMicros(1_700_000_000_000_000));
         let store = Arc::new(MemoryStore::new(&tables, Arc::new(clock.clone()), 1).unwrap());
         let states = States::new(Arc::new(StoredNodes::new(store.clone())));
@@ -130,7 +137,8 @@ impl World {
         let source = Source::new(RoomReader::new(store.clone(), 1 << 20), UserReader::new(store), self.shards);
         let owner = Arc::new(self.owner.clone());
         let syncs = Arc::new(Syncs::new(tails.clone(), source, owner, clock, self.config.clone(), Metrics::default()));
-        Worker { tails, syncs, positions: HashMap::new() }
+        let sliding = Arc::new(syncs.sliding());
+        Worker { tails, syncs, sliding, positions: HashMap::new() }
     }
 
     pub(crate) fn entries(&self, log: LogId) -> &[Entry] {

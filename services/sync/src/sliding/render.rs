@@ -1,0 +1,148 @@
+//! The JSON of a response.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    account_data,
+    rooms::{Hero, Timeline, Told},
+};
+use crate::{
+    app::Context,
+    error::SyncError,
+    render::{Sink, write_event},
+    tails::change::Membership,
+};
+use banyan_rooms::stream_token::PlaceToken;
+
+/// The JSON of a room. `lists`: the names of those that show it.
+pub(super) fn room(context: &Context, told: &Told, lists: &[String]) -> Result<Vec<u8>, SyncError> {
+    // There are no counts before there are notifications; clients count on the members being there.
+    let mut fields = json!({"bump_stamp": told.bump_stamp, "membership": told.membership.as_str(), "notification_count": 0,
+        "highlight_count": 0});
+    let mut set = |name: &str, value: Option<Value>| {
+        if let (Some(value), Some(fields)) = (value, fields.as_object_mut()) {
+            fields.insert(name.to_owned(), value);
+        }
+    };
+    set("initial", told.initial.then_some(Value::Bool(true)));
+    set("unstable_expanded_timeline", told.expanded.then_some(Value::Bool(true)));
+    set("name", told.name.as_ref().map(|name| json!(name)));
+    set("avatar", told.avatar.as_ref().map(|avatar| json!(avatar)));
+    set("heroes", told.heroes.as_ref().map(|heroes| heroes.iter().map(hero).collect()));
+    set("is_dm", told.dm.map(Value::Bool));
+    set("joined_count", told.joined.map(|count| json!(count)));
+    set("invited_count", told.invited.map(|count| json!(count)));
+    set("lists", (!lists.is_empty()).then(|| json!(lists)));
+    if let Some(timeline) = &told.timeline {
+        set("limited", Some(Value::Bool(timeline.limited)));
+        set("num_live", Some(json!(timeline.live)));
+        set("prev_batch", Some(json!(PlaceToken(timeline.prev_batch).to_string())));
+    }
+    let mut out = fields.to_string().into_bytes();
+    out.pop();
+    if !told.required_state.is_empty() {
+        out.extend_from_slice(b",\"required_state\":[");
+        for (index, event) in told.required_state.iter().enumerate() {
+            comma(&mut out, index);
+            write_event(&mut out, context, event, None::<Membership>)?;
+        }
+        out.push(b']');
+    }
+    if let Some(timeline) = told.timeline.as_ref().filter(|timeline| !timeline.events.is_empty()) {
+        self::timeline(&mut out, context, timeline)?;
+    }
+    if let Some(stripped) = &told.stripped_state {
+        out.extend_from_slice(b",\"invite_state\":[");
+        list(&mut out, stripped);
+        out.push(b']');
+    }
+    out.push(b'}');
+    Ok(out)
+}
+
+fn timeline(out: &mut Vec<u8>, context: &Context, timeline: &Timeline) -> Result<(), SyncError> {
+    out.extend_from_slice(b",\"timeline\":[");
+    for (index, shown) in timeline.events.iter().enumerate() {
+        comma(out, index);
+        write_event(out, context, &shown.event, Some(shown.membership))?;
+    }
+    out.push(b']');
+    Ok(())
+}
+
+fn hero(hero: &Hero) -> Value {
+    let mut value = Map::new();
+    value.insert("user_id".to_owned(), json!(hero.user));
+    if let Some(name) = &hero.name {
+        value.insert("displayname".to_owned(), json!(name));
+    }
+    if let Some(avatar) = &hero.avatar {
+        value.insert("avatar_url".to_owned(), json!(avatar));
+    }
+    Value::Object(value)
+}
+
+fn comma(out: &mut Vec<u8>, index: usize) {
+    if index > 0 {
+        out.push(b',');
+    }
+}
+
+fn list(out: &mut Vec<u8>, events: &[Vec<u8>]) {
+    for (index, event) in events.iter().enumerate() {
+        comma(out, index);
+        out.extend_from_slice(event);
+    }
+}
+
+/// A response: its position, the lists with their counts, rooms and extensions, each JSON.
+pub(super) struct Body<'a> {
+    pub(super) pos: &'a str,
+    pub(super) lists: Vec<(&'a str, usize)>,
+    pub(super) rooms: &'a [(String, Vec<u8>)],
+    pub(super) extensions: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl Body<'_> {
+    /// Writes it.
+    pub(super) async fn write(&self, sink: &mut Sink) -> Result<(), SyncError> {
+        let lists: Map<String, Value> =
+            self.lists.iter().map(|(name, count)| ((*name).to_owned(), json!({ "count": count }))).collect();
+        sink.put(format!("{{\"pos\":{},\"lists\":{},\"rooms\":{{", json!(self.pos), Value::Object(lists)).as_bytes());
+        for (index, (room, json)) in self.rooms.iter().enumerate() {
+            member(sink, index, room, json);
+            sink.flush_full().await?;
+        }
+        sink.put(b"},\"extensions\":{");
+        for (index, (name, json)) in self.extensions.iter().enumerate() {
+            member(sink, index, name, json);
+        }
+        sink.put(b"}}");
+        sink.finish().await
+    }
+}
+
+fn member(sink: &mut Sink, index: usize, name: &str, json: &[u8]) {
+    if index > 0 {
+        sink.put(b",");
+    }
+    sink.put(json!(name).to_string().as_bytes());
+    sink.put(b":");
+    sink.put(json);
+}
+
+/// The JSON of the extension `account_data`.
+pub(super) fn account_data(told: &account_data::Told) -> Vec<u8> {
+    let mut out = b"{\"global\":[".to_vec();
+    list(&mut out, &told.global);
+    out.extend_from_slice(b"],\"rooms\":{");
+    for (index, (room, events)) in told.rooms.iter().enumerate() {
+        comma(&mut out, index);
+        out.extend_from_slice(json!(&**room).to_string().as_bytes());
+        out.extend_from_slice(b":[");
+        list(&mut out, events);
+        out.push(b']');
+    }
+    out.extend_from_slice(b"}}");
+    out
+}
