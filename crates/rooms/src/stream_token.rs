@@ -160,7 +160,8 @@ impl FromStr for PlaceToken {
     }
 }
 
-/// What a paging endpoint (/messages, /context, /relations, /members?at) accepts.
+/// What a paging endpoint (/messages, /context, /relations, /members?at) accepts. The `pos` of a sliding sync (MSC4186) is a stream
+/// token with more behind a dot, which says nothing about rooms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PageToken {
     /// The end of a sync: in each room, everything below the position of its shard.
@@ -173,7 +174,10 @@ impl FromStr for PageToken {
     type Err = TokenError;
 
     fn from_str(text: &str) -> Result<Self, TokenError> {
-        if text.starts_with('t') { text.parse().map(Self::Place) } else { text.parse().map(Self::Stream) }
+        if text.starts_with('t') {
+            return text.parse().map(Self::Place);
+        }
+        text.split_once('.').map_or(text, |(stream, _)| stream).parse().map(Self::Stream)
     }
 }
 
@@ -325,7 +329,10 @@ mod tests {
             let rooms = rooms.into_iter().map(LogSeq).collect();
             let token = StreamToken { generation, user: LogSeq(user), to_device, presence, rooms, typing };
             prop_assert_eq!(token.to_string().parse::<StreamToken>(), Ok(token.clone()));
-            prop_assert_eq!(token.to_string().parse::<PageToken>(), Ok(PageToken::Stream(token)));
+            prop_assert_eq!(token.to_string().parse::<PageToken>(), Ok(PageToken::Stream(token.clone())));
+            let pos = format!("{token}.1.17");
+            prop_assert!(pos.parse::<StreamToken>().is_err());
+            prop_assert_eq!(pos.parse::<PageToken>(), Ok(PageToken::Stream(token)));
         }
 
         #[test]

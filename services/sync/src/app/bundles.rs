@@ -17,7 +17,7 @@ use crate::error::SyncError;
 ///
 /// A window reaches to the end of what is told, so whatever relates to an event in it came by while it was made: nothing is looked up for
 /// events without relations.
-pub(super) async fn of(context: &Context, room: &RoomId, window: &Window, upto: LogSeq) -> Result<Bundles, SyncError> {
+pub(crate) async fn of(context: &Context, room: &RoomId, window: &Window, upto: LogSeq) -> Result<Bundles, SyncError> {
     if !window.limited || window.related.is_empty() {
         return Ok(Bundles::new());
     }

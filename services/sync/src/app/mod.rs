@@ -2,7 +2,7 @@
 
 pub(crate) mod account_data;
 pub(crate) mod approach;
-mod bundles;
+pub(crate) mod bundles;
 pub(crate) mod context;
 mod fresh;
 pub(crate) mod left;
@@ -12,7 +12,7 @@ pub(crate) mod state;
 pub(crate) mod summary;
 pub mod sync;
 pub(crate) mod timeline;
-mod to_device;
+pub(crate) mod to_device;
 
 pub use self::{
     context::Context,

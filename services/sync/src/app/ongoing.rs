@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     error::SyncError,
+    source::Source,
     tails::{
         RoomPlan,
         change::{Membership, RoomChange, RoomEvent},
@@ -95,6 +96,20 @@ pub(crate) async fn head(context: &Context, plan: &RoomPlan, id: &RoomId) -> Res
         Some(head) => Ok(Some(head.clone())),
         None => Ok(context.source.rooms.head(id).await?.map(Arc::new)),
     }
+}
+
+/// Reads in one go the heads of rooms that the tails do not have.
+pub(crate) async fn add_heads(source: &Source, plans: &mut [RoomPlan]) -> Result<(), SyncError> {
+    let unknown = |plan: &&mut RoomPlan| plan.head.is_none() && plan.standing.membership == Membership::Join;
+    let mut lacking: Vec<&mut RoomPlan> = plans.iter_mut().filter(unknown).collect();
+    for some in lacking.chunks_mut(1_000) {
+        let rooms: Vec<Arc<str>> = some.iter().map(|plan| plan.room.clone()).collect();
+        let heads = source.rooms.heads(&rooms).await?;
+        for (plan, head) in some.iter_mut().zip(heads) {
+            plan.head = head.map(Arc::new);
+        }
+    }
+    Ok(())
 }
 
 async fn add_lazy(

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use banyan_core::Clock;
 use banyan_rooms::stream_token::StreamToken;
+use banyan_users::to_device::PER_SYNC;
 use bytes::Bytes;
 use futures::{StreamExt, TryStreamExt, stream};
 use ruma::{DeviceId, OwnedDeviceId, OwnedUserId};
@@ -12,8 +13,9 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{
     Context,
     account_data::AccountData,
+    ongoing,
     room::{self, RoomAnswer},
-    to_device::Acknowledged,
+    to_device::{Recipient, ToDevice},
 };
 use crate::{
     admission::Admission,
@@ -60,15 +62,14 @@ pub struct Request {
 /// Answers syncs.
 #[derive(Debug)]
 pub struct Syncs {
-    pub(super) tails: Arc<Tails>,
-    pub(super) source: Source,
+    tails: Arc<Tails>,
+    source: Source,
     lazy: LazyMembers,
     admission: Arc<Admission>,
     clock: Arc<dyn Clock>,
     config: SyncConfig,
     metrics: Metrics,
-    pub(super) owner: Arc<dyn Acknowledge>,
-    pub(super) acknowledged: Acknowledged,
+    to_device: Arc<ToDevice>,
     /// Set when the process is about to end: nobody waits any more.
     draining: CancellationToken,
 }
@@ -104,8 +105,8 @@ impl Syncs {
     ) -> Self {
         let lazy = LazyMembers::new(config.lazy_devices);
         let admission = Arc::new(Admission::new(&config, metrics.clone()));
-        let (acknowledged, draining) = (Acknowledged::default(), CancellationToken::new());
-        Self { tails, source, lazy, admission, clock, config, metrics, owner, acknowledged, draining }
+        let to_device = Arc::new(ToDevice::new(tails.clone(), source.clone(), owner));
+        Self { tails, source, lazy, admission, clock, config, metrics, to_device, draining: CancellationToken::new() }
     }
 
     /// Answers sliding syncs from the same, and lets in as many in all.
@@ -114,6 +115,7 @@ impl Syncs {
         Sliding::new(sliding::Shared {
             tails: self.tails.clone(),
             source: self.source.clone(),
+            to_device: self.to_device.clone(),
             admission: self.admission.clone(),
             clock: self.clock.clone(),
             config: self.config.clone(),
@@ -142,7 +144,7 @@ impl Syncs {
                     return Err(SyncError::Request("since is a token for other shards".to_owned()));
                 }
                 self.tails.reach(request.user.as_str(), &since, self.config.catch_up.0).await?;
-                self.acknowledge(&request, since.to_device.min(since.user.0)).await;
+                self.to_device.acknowledge(recipient(&request), since.to_device.min(since.user.0)).await;
                 let _turn = if request.full_state { Some(self.admission.initial().await?) } else { None };
                 self.poll(&request, filter, (since, &text), sink).await
             }
@@ -236,7 +238,8 @@ impl Syncs {
         }
         rooms.sort();
         let account_data = changed.events("", |kind| filter.account_data.takes_type(kind));
-        let (to_device, told) = self.to_device(request, &plan, since.to_device.min(since.user.0)).await?;
+        let unread = (since.to_device.min(since.user.0), plan.token.user.0);
+        let (to_device, told) = self.to_device.waiting(recipient(request), unread, PER_SYNC).await?;
         let token = StreamToken { to_device: told, ..plan.token };
         Ok(Response { token, rooms, head: Head { account_data, to_device, ..Head::default() } })
     }
@@ -260,12 +263,12 @@ impl Syncs {
         let lazy = self.lazy_session(request, &filter, None);
         let context = self.context(request, &filter, &plan, lazy.clone());
         let data = Arc::new(AccountData::of_rows(&self.source.account_data(&request.user).await?, None));
-        let (to_device, told) = self.to_device(request, &plan, 0).await?;
+        let (to_device, told) = self.to_device.waiting(recipient(request), (0, plan.token.user.0), PER_SYNC).await?;
         let token = StreamToken { to_device: told, ..plan.token }.to_string();
         let account_data = data.events("", |kind| filter.account_data.takes_type(kind));
         let mut body = render::Body::begin(sink, &token, &Head { account_data, to_device, ..Head::default() });
         let mut plans = plan.rooms;
-        self.add_heads(&mut plans).await?;
+        ongoing::add_heads(&self.source, &mut plans).await?;
         plans.sort_by_key(|plan| Section::of_membership(plan.standing.membership));
         let rooms: Vec<_> = plans.into_iter().map(|plan| initial_room(context.clone(), data.clone(), plan)).collect();
         let mut rooms = stream::iter(rooms).buffered(self.config.parallel_rooms);
@@ -289,20 +292,6 @@ impl Syncs {
             return Arc::default();
         }
         Arc::new(self.lazy.begin(request.user.as_str(), request.device.as_str(), since))
-    }
-
-    /// Reads in one go the heads of rooms that the tails do not have.
-    async fn add_heads(&self, plans: &mut [RoomPlan]) -> Result<(), SyncError> {
-        let unknown = |plan: &&mut RoomPlan| plan.head.is_none() && plan.standing.membership == Membership::Join;
-        let mut lacking: Vec<&mut RoomPlan> = plans.iter_mut().filter(unknown).collect();
-        for some in lacking.chunks_mut(1_000) {
-            let rooms: Vec<Arc<str>> = some.iter().map(|plan| plan.room.clone()).collect();
-            let heads = self.source.rooms.heads(&rooms).await?;
-            for (plan, head) in some.iter_mut().zip(heads) {
-                plan.head = head.map(Arc::new);
-            }
-        }
-        Ok(())
     }
 
     fn context(&self, request: &Request, filter: &Arc<Filter>, plan: &Plan, lazy: Arc<Session>) -> Context {
@@ -357,6 +346,10 @@ pub(crate) fn is_revoked(device: &DeviceId, token_hash: &Bytes, changes: &[Arc<U
         }
     }
     !device_is_there
+}
+
+fn recipient(request: &Request) -> Recipient<'_> {
+    Recipient { user: &request.user, device: &request.device }
 }
 
 fn room_account_data(context: &Context, data: &AccountData, room: &str) -> Vec<Vec<u8>> {

@@ -5,13 +5,15 @@
 use std::sync::Arc;
 
 use banyan_users::to_device::PER_SYNC;
+use ruma::{DeviceId, UserId};
 use serde_json::{json, value::RawValue};
 
-use super::sync::{Request, Syncs};
 use crate::{
+    calls::Acknowledge,
     error::SyncError,
+    source::Source,
     tails::{
-        Plan,
+        Tails,
         change::{UserChange, UserChangeKind},
     },
 };
@@ -20,7 +22,7 @@ use crate::{
 const DEVICES: u64 = 100_000;
 
 /// Up to where the queues of devices are known to be acknowledged. Only an economy: what is not known is read.
-pub(super) struct Acknowledged(moka::sync::Cache<(String, String), u64>);
+struct Acknowledged(moka::sync::Cache<(String, String), u64>);
 
 impl std::fmt::Debug for Acknowledged {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -28,17 +30,31 @@ impl std::fmt::Debug for Acknowledged {
     }
 }
 
-impl Default for Acknowledged {
-    fn default() -> Self {
-        Self(moka::sync::Cache::new(DEVICES))
-    }
+/// The queues of devices.
+#[derive(Debug)]
+pub(crate) struct ToDevice {
+    tails: Arc<Tails>,
+    source: Source,
+    owner: Arc<dyn Acknowledge>,
+    acknowledged: Acknowledged,
 }
 
-impl Syncs {
+/// Whose queue. One without a device id has none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recipient<'a> {
+    pub(crate) user: &'a UserId,
+    pub(crate) device: &'a DeviceId,
+}
+
+impl ToDevice {
+    pub(crate) fn new(tails: Arc<Tails>, source: Source, owner: Arc<dyn Acknowledge>) -> Self {
+        Self { tails, source, owner, acknowledged: Acknowledged(moka::sync::Cache::new(DEVICES)) }
+    }
+
     /// Tells the owner that the device got what lies below `upto`. A failure is left to the next sync: the message is in the queue still,
     /// and not told again to who presents this token.
-    pub(super) async fn acknowledge(&self, request: &Request, upto: u64) {
-        let (user, device) = (request.user.as_str(), request.device.as_str());
+    pub(crate) async fn acknowledge(&self, recipient: Recipient<'_>, upto: u64) {
+        let (user, device) = (recipient.user.as_str(), recipient.device.as_str());
         if device.is_empty() {
             return;
         }
@@ -48,31 +64,37 @@ impl Syncs {
             return;
         }
         let quiet = known.is_some_and(|known| !self.tails.may_have_messages(user, device, (known, upto)));
-        let done = if quiet { Ok(()) } else { self.acknowledge_waiting(request, upto).await };
+        let done = if quiet { Ok(()) } else { self.acknowledge_waiting(recipient, upto).await };
         match done {
             Ok(()) => self.acknowledged.0.insert(key, upto),
             Err(error) => tracing::warn!(user, device, %error, "messages to a device were not acknowledged"),
         }
     }
 
-    async fn acknowledge_waiting(&self, request: &Request, upto: u64) -> Result<(), SyncError> {
-        let (user, device) = (request.user.as_str(), request.device.as_str());
-        if self.source.to_device(user, device, (0, upto), 1).await?.is_empty() {
+    async fn acknowledge_waiting(&self, recipient: Recipient<'_>, upto: u64) -> Result<(), SyncError> {
+        let Recipient { user, device } = recipient;
+        if self.source.to_device(user.as_str(), device.as_str(), (0, upto), 1).await?.is_empty() {
             return Ok(());
         }
-        Ok(self.owner.acknowledge(&request.user, &request.device, upto).await?)
+        Ok(self.owner.acknowledge(user, device, upto).await?)
     }
 
-    /// The oldest messages from `since` on as events, each JSON, and the position up to which the device is then told.
-    pub(super) async fn to_device(&self, request: &Request, plan: &Plan, since: u64) -> Result<(Vec<Vec<u8>>, u64), SyncError> {
-        let upto = plan.token.user.0;
-        let device = request.device.as_str();
-        if device.is_empty() || (since >= upto) || (plan.user_since == Some(since) && !brings(plan.user.as_deref(), device)) {
+    /// The oldest messages at positions in `since..upto` as events, each JSON, and the position up to which the device is then told. At
+    /// most `limit` of them, and [`PER_SYNC`].
+    pub(crate) async fn waiting(
+        &self,
+        recipient: Recipient<'_>,
+        (since, upto): (u64, u64),
+        limit: usize,
+    ) -> Result<(Vec<Vec<u8>>, u64), SyncError> {
+        let (user, device) = (recipient.user.as_str(), recipient.device.as_str());
+        if device.is_empty() || since >= upto || !self.tails.may_have_messages(user, device, (since, upto)) {
             return Ok((Vec::new(), since.max(upto)));
         }
-        let messages = self.source.to_device(request.user.as_str(), device, (since, upto), PER_SYNC).await?;
+        let limit = limit.clamp(1, PER_SYNC);
+        let messages = self.source.to_device(user, device, (since, upto), limit).await?;
         let next = match messages.last() {
-            Some((last, _)) if messages.len() == PER_SYNC => last + 1,
+            Some((last, _)) if messages.len() == limit => last + 1,
             _ => upto,
         };
         let events = messages.into_iter().map(|(_, row)| {
@@ -82,11 +104,6 @@ impl Syncs {
         });
         Ok((events.collect::<Result<_, SyncError>>()?, next))
     }
-}
-
-/// Whether changes bring a device messages; unknown changes may.
-fn brings(changes: Option<&[Arc<UserChange>]>, device: &str) -> bool {
-    changes.is_none_or(|changes| changes.iter().any(|change| change.brings(device)))
 }
 
 impl UserChange {

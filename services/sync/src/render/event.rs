@@ -21,7 +21,7 @@ pub(crate) fn write(
 }
 
 /// The same with `unsigned.m.relations`.
-pub(super) fn write_with(
+pub(crate) fn write_with(
     out: &mut Vec<u8>,
     context: &Context,
     event: &RoomEvent,

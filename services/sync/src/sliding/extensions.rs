@@ -3,11 +3,21 @@
 use serde::Deserialize;
 
 use super::lists::Matched;
+use crate::error::SyncError;
 
 /// The extensions of a request.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Extensions {
     account_data: Option<Scope>,
+    to_device: Option<ToDevice>,
+}
+
+/// Messages to devices (MSC3885). What is told is counted by a token of its own, so that no position need be kept for it.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct ToDevice {
+    enabled: Option<bool>,
+    limit: Option<u64>,
+    since: Option<String>,
 }
 
 /// An extension about rooms: about which.
@@ -22,6 +32,28 @@ impl Extensions {
     /// Account data (MSC3959), if they are asked for.
     pub(super) fn account_data(&self) -> Option<&Scope> {
         self.account_data.as_ref().filter(|scope| scope.is_enabled())
+    }
+
+    /// Messages to the device, if they are asked for.
+    pub(super) fn to_device(&self) -> Option<&ToDevice> {
+        self.to_device.as_ref().filter(|wish| wish.enabled == Some(true))
+    }
+}
+
+impl ToDevice {
+    /// Up to where the device has got its messages.
+    ///
+    /// # Errors
+    /// [`SyncError::Request`] for what is no `next_batch` of this extension.
+    pub(super) fn since(&self) -> Result<u64, SyncError> {
+        let position =
+            |text: &String| text.parse().map_err(|_| SyncError::Request(format!("to_device.since: {text:?} is no token")));
+        self.since.as_ref().map_or(Ok(0), position)
+    }
+
+    /// How many messages at most.
+    pub(super) fn limit(&self) -> usize {
+        self.limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
     }
 }
 

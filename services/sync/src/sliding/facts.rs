@@ -47,6 +47,8 @@ struct Facts {
     position: AtomicU64,
     /// When something last happened, microseconds.
     activity: AtomicI64,
+    /// The position of that, or a later one.
+    last: AtomicU64,
     traits: Traits,
     /// Whether name and encryption were read.
     has_state: bool,
@@ -82,6 +84,11 @@ impl Known {
             Some(facts) => facts.activity.load(Ordering::SeqCst),
             None => glimpse.standing.at.0,
         }
+    }
+
+    /// Whether nothing happened in a room at or after a position. A tail that does not reach back to it cannot tell.
+    pub(super) fn is_quiet(&self, room: &Arc<str>, since: LogSeq) -> bool {
+        self.rooms.get(room).is_some_and(|facts| facts.last.load(Ordering::SeqCst) < since.0)
     }
 
     /// What a room is; `None` where it is not known.
@@ -143,8 +150,9 @@ impl FactsCache {
 
     fn held(&self, glimpse: &Glimpse, until: &StreamToken, state: bool) -> Option<Arc<Facts>> {
         let facts = self.rooms.get(&glimpse.room).filter(|facts| facts.has_state || !state)?;
-        if let Some((_, at)) = glimpse.last {
+        if let Some((last, at)) = glimpse.last {
             facts.activity.fetch_max(at.0, Ordering::SeqCst);
+            facts.last.fetch_max(last.0, Ordering::SeqCst);
         }
         let changed = glimpse.traits.filter(|_| facts.has_state);
         holds(&facts.position, glimpse, changed, until.room(glimpse.shard)).then_some(facts)
@@ -170,15 +178,18 @@ impl FactsCache {
         let rows = current_state::multi_get_of_rooms(store, &wanted).await?;
         for (index, (glimpse, head)) in rooms.iter().zip(heads).enumerate() {
             let Some((head, at)) = head else { continue };
-            let mut traits = Traits { room_type: Some(head.room_type).filter(|kind| !kind.is_empty()), ..Traits::default() };
+            let mut traits =
+                Traits { room_type: Some(head.room_type.clone()).filter(|kind| !kind.is_empty()), ..Traits::default() };
             if let Some([encryption, name]) = rows.get(index * 2..index * 2 + 2) {
                 traits.encrypted = encryption.is_some();
                 traits.name = name.as_ref().and_then(|row| name_of(&row.pdu));
             }
             let activity = glimpse.last.map_or(at.0, |(_, last)| last.0.max(at.0));
+            let last = glimpse.last.map_or(head.seq, |(last, _)| last.0.max(head.seq));
             let facts = Arc::new(Facts {
                 position: AtomicU64::new(until.room(glimpse.shard).0),
                 activity: AtomicI64::new(activity),
+                last: AtomicU64::new(last),
                 traits,
                 has_state: state,
             });

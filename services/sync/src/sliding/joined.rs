@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     app::{
-        Context,
+        Context, bundles,
         context::room_id,
         ongoing,
         room::is_newly_joined,
@@ -28,6 +28,9 @@ use crate::{
     source::StateMap,
     tails::change::{RoomChange, RoomEvent},
 };
+
+/// Members of a room, about, from which on the rows of all of them are not read to find out who changed.
+const MANY_MEMBERS: u64 = 500;
 
 /// Where what happened is taken from.
 #[derive(Clone, Copy)]
@@ -79,24 +82,34 @@ impl Look<'_> {
         let initial = matches!(self.since, Since::Nothing);
         let expanded = !initial && self.ask.sent.is_some_and(|sent| sent.config.timeline_limit < limit);
         let basics = self.basics(initial || expanded).await?;
-        let window = self.window(expanded, basics.own.as_ref()).await?;
+        let mut window = self.window(expanded, basics.own.as_ref()).await?;
+        window.limited |= limit > 0 && self.loses_members();
         let gappy = !initial && window.limited && limit > 0;
         let mut told = Told { initial, expanded, bump_stamp: self.bump_stamp(), bumped: self.is_bumped(), ..Told::default() };
         self.name(&basics, &mut told).await?;
         let mut state = self.state(gappy).await?;
+        told.removed = self.removed(gappy, &state).await?;
         told.members = self.lazy(&mut state, &window, gappy).await?;
         told.required_state = state.events().cloned().collect();
         ongoing::sort(&mut told.required_state);
         if limit > 0 {
             let prev_batch = window.prev_batch(RoomPlace::arrival(self.head.next_arrival - 1));
             let live = live(&window.shown, self.ask.live_from);
-            told.timeline = Some(Timeline { events: window.shown, limited: window.limited, prev_batch, live });
+            let relations = bundles::of(self.context, &self.id, &window, self.ask.plan.upto).await?;
+            told.timeline = Some(Timeline { events: window.shown, relations, limited: window.limited, prev_batch, live });
         }
         Ok(told)
     }
 
     fn moment(&self) -> Moment<'_> {
         Moment { room: &self.id, head: &self.head, upto: self.ask.plan.upto }
+    }
+
+    /// Whether a client that loads members lazily is told of a hole, so that it forgets them: who changed would have to be found among
+    /// the rows of very many.
+    fn loses_members(&self) -> bool {
+        let many = self.head.current_buckets > 1 || self.head.joined + self.head.invited > MANY_MEMBERS;
+        many && self.ask.config.required_state.is_lazy() && matches!(self.since, Since::Rows(_))
     }
 
     /// A room in which nothing of the kind ever happened stands where the user came into it.
@@ -212,6 +225,26 @@ impl Look<'_> {
         let had = |event: &Arc<RoomEvent>| event.state().is_some_and(|(kind, key)| sent.config.required_state.takes(kind, key));
         all.events().filter(|event| !had(event)).for_each(|event| state::insert(&mut map, event));
         Ok(map)
+    }
+
+    /// What was removed of the state that is asked for. Where rows have to tell, they do so of what is asked for by its key.
+    async fn removed(&self, gappy: bool, state: &StateMap) -> Result<Vec<(String, String)>, SyncError> {
+        let required = &self.ask.config.required_state;
+        let owned = |(kind, key): (&str, &str)| (kind.to_owned(), key.to_owned());
+        match self.since {
+            Since::Nothing => Ok(Vec::new()),
+            Since::Changes(changes) => {
+                let lazy = required.is_lazy() && !gappy;
+                let gone = fold(changes).into_iter().filter(|(_, change)| change.event_id.is_empty()).map(|(key, _)| key);
+                Ok(gone.filter(|(kind, key)| required.takes(kind, key) || (lazy && *kind == MEMBER)).map(owned).collect())
+            }
+            Since::Rows(_) => {
+                let untold = required.exact().filter(|(kind, key)| state.get(kind, key).is_none());
+                let untold: Vec<(&str, &str)> = untold.collect();
+                let found = state::events(self.context, self.moment(), &untold).await?;
+                Ok(untold.into_iter().zip(found).filter(|(_, event)| event.is_none()).map(|(key, _)| owned(key)).collect())
+            }
+        }
     }
 
     /// Adds the members that a lazily loading client needs to show the timeline.

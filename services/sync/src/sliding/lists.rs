@@ -41,6 +41,8 @@ pub(super) struct Listing<'a> {
     pub(super) counts: BTreeMap<String, usize>,
     /// Rooms that are asked for.
     pub(super) matched: Vec<Matched<'a>>,
+    /// What is known of the rooms in the user's list.
+    pub(super) known: Known,
 }
 
 /// What the windows are cut from.
@@ -97,12 +99,13 @@ impl View<'_> {
     ) -> Result<Listing<'a>, SyncError> {
         let mut matched: HashMap<&'a str, Matched<'a>> = HashMap::new();
         let mut counts = BTreeMap::new();
+        let mut known = Known::default();
         if !wish.lists.is_empty() {
             let listed: Vec<&(Id, Glimpse)> = rooms.iter().filter(|(id, glimpse)| self.is_listed(glimpse, id)).collect();
             let needs = |needs: fn(&Filters) -> bool| wish.lists.values().any(|list| needs(&list.filters));
             let depth = (needs(Filters::needs_traits), needs(Filters::needs_state));
             let glimpses: Vec<&Glimpse> = listed.iter().map(|(_, glimpse)| glimpse).collect();
-            let known = cache.of(source, &glimpses, &self.glance.token, depth).await?;
+            known = cache.of(source, &glimpses, &self.glance.token, depth).await?;
             let sorted = sort(listed, &known);
             for (name, list) in &wish.lists {
                 let children = self.children(source, cache, &list.filters, rooms).await?;
@@ -132,7 +135,7 @@ impl View<'_> {
         }
         let mut matched: Vec<Matched<'a>> = matched.into_values().collect();
         matched.sort_by(|one, other| one.glimpse.room.cmp(&other.glimpse.room));
-        Ok(Listing { counts, matched })
+        Ok(Listing { counts, matched, known })
     }
 
     /// The rooms in any of the spaces that a filter names and the user is in.

@@ -1,6 +1,6 @@
 //! A sliding sync from beginning to end.
 
-use std::{collections::BTreeMap, collections::HashSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use banyan_core::{Clock, LogSeq};
 use banyan_rooms::stream_token::StreamToken;
@@ -11,17 +11,23 @@ use super::{
     account_data,
     connection::{Connection, Id, Sent},
     facts::FactsCache,
-    lists::{self, Listing, Matched, View},
+    lists::{self, Matched, View},
+    news::{look, passed},
     notes::NotesCache,
     position::Position,
     render,
     request::{Request, Wish},
     rooms::{self, Ask, Told},
     table::{Connections, Found, Owner},
+    to_device::{self, Unread},
 };
 use crate::{
     admission::Admission,
-    app::{Context, sync::is_revoked},
+    app::{
+        Context, ongoing,
+        sync::is_revoked,
+        to_device::{Recipient, ToDevice},
+    },
     config::SyncConfig,
     error::SyncError,
     filter::Filter,
@@ -29,7 +35,7 @@ use crate::{
     metrics::Metrics,
     render::Sink,
     source::Source,
-    tails::{Glance, Glimpse, Tails, change::Membership},
+    tails::{Glance, Glimpse, Tails},
     trace,
 };
 
@@ -39,6 +45,7 @@ pub struct Sliding {
     tails: Arc<Tails>,
     source: Source,
     connections: Connections,
+    to_device: Arc<ToDevice>,
     facts: FactsCache,
     notes: NotesCache,
     admission: Arc<Admission>,
@@ -48,18 +55,38 @@ pub struct Sliding {
     draining: CancellationToken,
 }
 
+/// A request while it is answered.
+struct Asked<'a> {
+    request: &'a Request,
+    wish: &'a Wish,
+    /// Where the device is in its queue, if it wants its messages.
+    unread: Option<Unread>,
+}
+
+impl Asked<'_> {
+    fn owner(&self) -> Owner<'_> {
+        Owner { user: &self.request.user, device: &self.request.device, conn: &self.wish.conn }
+    }
+
+    fn recipient(&self) -> Recipient<'_> {
+        Recipient { user: &self.request.user, device: &self.request.device }
+    }
+}
+
 /// What a response says.
 struct Answer {
     token: StreamToken,
     counts: BTreeMap<String, usize>,
     rooms: Vec<(String, Vec<u8>)>,
     account_data: account_data::Told,
+    to_device: Option<to_device::Told>,
     causes: Vec<String>,
 }
 
 impl Answer {
     fn is_empty(&self) -> bool {
-        self.rooms.is_empty() && self.account_data.is_empty()
+        let messages = self.to_device.as_ref().is_some_and(|told| !told.events.is_empty());
+        self.rooms.is_empty() && self.account_data.is_empty() && !messages
     }
 }
 
@@ -68,6 +95,7 @@ impl Answer {
 pub(crate) struct Shared {
     pub(crate) tails: Arc<Tails>,
     pub(crate) source: Source,
+    pub(crate) to_device: Arc<ToDevice>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) config: SyncConfig,
@@ -78,10 +106,10 @@ pub(crate) struct Shared {
 impl Sliding {
     /// Answers beside the syncs that it shares all this with.
     pub(crate) fn new(shared: Shared) -> Self {
-        let Shared { tails, source, admission, clock, config, metrics, draining } = shared;
+        let Shared { tails, source, to_device, admission, clock, config, metrics, draining } = shared;
         let connections = Connections::new(source.rooms.store().clone(), clock.clone());
         let (facts, notes) = (FactsCache::new(), NotesCache::new());
-        Self { tails, source, connections, facts, notes, admission, clock, config, metrics, draining }
+        Self { tails, source, connections, to_device, facts, notes, admission, clock, config, metrics, draining }
     }
 
     /// Answers a request into `sink`.
@@ -91,26 +119,35 @@ impl Sliding {
     pub async fn sync(&self, request: Request, sink: &mut Sink) -> Result<(), SyncError> {
         let _slot = self.admission.connect()?;
         let wish = Wish::parse(&request.body, &request.user, &self.config)?;
-        let owner = Owner { user: &request.user, device: &request.device, conn: &wish.conn };
+        let mut asked = Asked { request: &request, wish: &wish, unread: None };
         let Some(text) = &request.pos else {
             let _turn = self.admission.initial().await?;
-            let found = self.connections.begin(owner).await?;
-            return self.poll(&request, &wish, (found, None), sink).await;
+            asked.unread = self.unread(&asked).await?;
+            let found = self.connections.begin(asked.owner()).await?;
+            return self.poll(&asked, (found, None), sink).await;
         };
         let Position { base, token } = Position::parse(text, self.tails.shards())?;
-        let found = self.connections.load(owner, base).await?;
+        let found = self.connections.load(asked.owner(), base).await?;
         self.tails.reach(request.user.as_str(), &token, self.config.catch_up.0).await?;
-        self.poll(&request, &wish, (found, Some(token)), sink).await
+        asked.unread = self.unread(&asked).await?;
+        self.poll(&asked, (found, Some(token)), sink).await
+    }
+
+    /// Takes off the device's queue what it got, and says where it is.
+    async fn unread(&self, asked: &Asked<'_>) -> Result<Option<Unread>, SyncError> {
+        let Some(wish) = asked.wish.extensions.to_device() else { return Ok(None) };
+        let upto = self.tails.position(asked.request.user.as_str()).user.0;
+        Unread::of(wish, &self.to_device, asked.recipient(), upto).await.map(Some)
     }
 
     /// Waits until there is something to tell, or the time is over. A new connection is answered at once.
     async fn poll(
         &self,
-        request: &Request,
-        wish: &Wish,
+        asked: &Asked<'_>,
         (mut found, mut since): (Found, Option<StreamToken>),
         sink: &mut Sink,
     ) -> Result<(), SyncError> {
+        let request = asked.request;
         let user = request.user.as_str();
         let timeout = request.timeout.min(self.config.max_timeout.0);
         let mut over = std::pin::pin!(tokio::time::sleep(timeout));
@@ -124,10 +161,10 @@ impl Sliding {
             if glance.user.as_ref().is_some_and(|changes| is_revoked(&request.device, &request.token_hash, changes)) {
                 return Err(SyncError::Revoked);
             }
-            let answer = self.answer(request, wish, (&mut found.connection, since.as_ref()), glance).await?;
+            let answer = self.answer(asked, (&mut found.connection, since.as_ref()), glance).await?;
             if is_over || !answer.is_empty() {
                 self.metrics.answered(if answer.is_empty() { "sliding_empty" } else { "sliding" });
-                return self.finish(request, wish, (found, answer), sink).await;
+                return self.finish(asked, (found, answer), sink).await;
             }
             // Nothing was told: the connection, as it is at the new position, is good for that one, too.
             since = Some(answer.token);
@@ -140,22 +177,16 @@ impl Sliding {
     }
 
     /// Keeps the connection, if it changed, and writes the response.
-    async fn finish(
-        &self,
-        request: &Request,
-        wish: &Wish,
-        (mut found, answer): (Found, Answer),
-        sink: &mut Sink,
-    ) -> Result<(), SyncError> {
+    async fn finish(&self, asked: &Asked<'_>, (mut found, answer): (Found, Answer), sink: &mut Sink) -> Result<(), SyncError> {
         let base = match found.base {
             Some(base) if !found.connection.is_changed() => base,
-            _ => {
-                let owner = Owner { user: &request.user, device: &request.device, conn: &wish.conn };
-                self.connections.save(owner, &mut found).await?
-            }
+            _ => self.connections.save(asked.owner(), &mut found).await?,
         };
         let pos = Position { base, token: answer.token }.to_string();
         let mut extensions = Vec::new();
+        if let Some(told) = &answer.to_device {
+            extensions.push(("to_device", render::to_device(told)));
+        }
         if !answer.account_data.is_empty() {
             extensions.push(("account_data", render::account_data(&answer.account_data)));
         }
@@ -167,20 +198,22 @@ impl Sliding {
     /// What there is to tell at a moment, and the connection after it was told.
     async fn answer(
         &self,
-        request: &Request,
-        wish: &Wish,
+        asked: &Asked<'_>,
         (connection, since): (&mut Connection, Option<&StreamToken>),
         mut glance: Glance,
     ) -> Result<Answer, SyncError> {
+        let (request, wish) = (asked.request, asked.wish);
         let user = request.user.as_str();
         let notes = self.notes.get(&self.source, &request.user, &glance).await?;
         let rooms = lists::with_ids(&mut glance.rooms);
         let view = View { user, glance: &glance, since, connection, notes: &notes };
         let listing = view.list(wish, &self.source, &self.facts, &rooms).await?;
-        let looked: Vec<(&Matched<'_>, Option<LogSeq>)> = listing.matched.iter().filter_map(|room| look(&view, room)).collect();
+        let looked: Vec<(&Matched<'_>, Option<LogSeq>)> =
+            listing.matched.iter().filter_map(|room| look(&view, room, &listing.known)).collect();
         let passed = passed(&view, &rooms, &listing);
-        let asked: Vec<(&Glimpse, Option<LogSeq>)> = looked.iter().map(|(room, since)| (room.glimpse, *since)).collect();
-        let plans = self.tails.plans_until(user, &glance.token, &asked);
+        let places: Vec<(&Glimpse, Option<LogSeq>)> = looked.iter().map(|(room, since)| (room.glimpse, *since)).collect();
+        let mut plans = self.tails.plans_until(user, &glance.token, &places);
+        ongoing::add_heads(&self.source, &mut plans).await?;
         let causes = trace::causes(&plans);
         let _answering = trace::answer(&causes);
         let context = self.context(request, &glance);
@@ -204,7 +237,11 @@ impl Sliding {
         let scope = wish.extensions.account_data();
         let changes = (&glance, since.map(|since| since.user));
         let account_data = account_data::tell((&self.source, &request.user), scope, &listing, changes, connection).await?;
-        Ok(Answer { counts: listing.counts, rooms: answered, account_data, causes, token: glance.token })
+        let to_device = match asked.unread {
+            Some(unread) => Some(unread.tell(&self.to_device, asked.recipient(), glance.token.user.0).await?),
+            None => None,
+        };
+        Ok(Answer { counts: listing.counts, rooms: answered, account_data, to_device, causes, token: glance.token })
     }
 
     fn context(&self, request: &Request, glance: &Glance) -> Context {
@@ -220,61 +257,6 @@ impl Sliding {
             now: self.clock.now(),
         }
     }
-}
-
-/// Rooms that no rule asks for now.
-struct Passed {
-    /// Something happened in them: from where on the client lacks it.
-    behind: Vec<(Id, LogSeq)>,
-    /// The user left them, and the client knows.
-    over: HashSet<Id>,
-}
-
-fn passed(view: &View<'_>, rooms: &[(Id, Glimpse)], listing: &Listing<'_>) -> Passed {
-    let matched: HashSet<Id> = listing.matched.iter().map(|room| room.id).collect();
-    let mut passed = Passed { behind: Vec::new(), over: HashSet::new() };
-    for (id, glimpse) in rooms.iter().filter(|(id, _)| !matched.contains(id)) {
-        let Some(sent) = view.connection.room(id) else { continue };
-        let since = view.has_until(glimpse, sent);
-        if has_news(glimpse, since) {
-            if sent.until.is_none() {
-                passed.behind.push((*id, since));
-            }
-        } else if glimpse.standing.membership == Membership::Leave && glimpse.standing.sender == view.user {
-            passed.over.insert(*id);
-        }
-    }
-    passed
-}
-
-impl Passed {
-    fn keep(self, connection: &mut Connection, listing: &Listing<'_>) {
-        for (id, since) in self.behind {
-            if let Some(sent) = connection.room(&id) {
-                let sent = Sent { until: Some(since), ..sent.clone() };
-                connection.set(id, sent);
-            }
-        }
-        connection.forget(|id| self.over.contains(id));
-        connection.shrink(&listing.matched.iter().map(|room| room.id).collect());
-    }
-}
-
-/// Whether there may be something to tell of a room since a position.
-fn has_news(glimpse: &Glimpse, since: LogSeq) -> bool {
-    let joined = glimpse.standing.membership == Membership::Join;
-    glimpse.standing.seq >= since || (joined && glimpse.has_news(since))
-}
-
-/// Whether to look at a room that is asked for, and since when.
-fn look<'b, 'a>(view: &View<'_>, room: &'b Matched<'a>) -> Option<(&'b Matched<'a>, Option<LogSeq>)> {
-    let Some(sent) = view.connection.room(&room.id) else { return Some((room, None)) };
-    let since = view.has_until(room.glimpse, sent);
-    let config = &room.config;
-    let wider = sent.config.timeline_limit < config.timeline_limit || !config.required_state.is_within(&sent.config.required_state);
-    let wider = wider && room.glimpse.standing.membership == Membership::Join;
-    let dm = view.notes.is_direct(&room.glimpse.room) != sent.dm;
-    (has_news(room.glimpse, since) || wider || dm).then_some((room, Some(since)))
 }
 
 /// What is told of a room, rendered unless there is nothing, and what the client has of it afterwards.

@@ -1,4 +1,4 @@
-//! `pos`: which row of a connection it goes on from, and the positions in the logs.
+//! `pos`: the positions in the logs, and which row of a connection it goes on from. Its first part is what a `next_batch` is.
 
 use std::fmt;
 
@@ -33,20 +33,20 @@ impl Position {
     pub fn parse(text: &str, shards: ShardCount) -> Result<Self, SyncError> {
         let mut parts = text.splitn(3, '.');
         let mut next = || parts.next().ok_or(SyncError::Position);
+        let token = StreamToken::parse(next()?, shards).map_err(|_| SyncError::Position)?;
         let slot = match next()? {
-            "p0" => 0,
-            "p1" => 1,
+            "0" => 0,
+            "1" => 1,
             _ => return Err(SyncError::Position),
         };
         let at = next()?.parse().map(TimestampMicros).map_err(|_| SyncError::Position)?;
-        let token = StreamToken::parse(next()?, shards).map_err(|_| SyncError::Position)?;
         Ok(Self { base: Base { slot, at }, token })
     }
 }
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "p{}.{}.{}", self.base.slot, self.base.at.0, self.token)
+        write!(f, "{}.{}.{}", self.token, self.base.slot, self.base.at.0)
     }
 }
 
@@ -60,8 +60,9 @@ mod tests {
         let position = Position { base: Base { slot: 1, at: TimestampMicros(12) }, token: StreamToken::start(shards) };
         let text = position.to_string();
         assert_eq!(Position::parse(&text, shards).unwrap(), position);
-        let other = text.replace("p1", "p2");
-        for wrong in ["", "p1", "p1.12", "p1.x.s", "5", &other, &text[..text.len() - 1], &text[3..]] {
+        let stream = position.token.to_string();
+        let others = ["2.12", "1", "1.", "1.x", ".12", "1.12.3"].map(|base| format!("{stream}.{base}"));
+        for wrong in others.iter().map(String::as_str).chain(["", "5", &stream, &text[1..], "1.12"]) {
             assert!(matches!(Position::parse(wrong, shards), Err(SyncError::Position)), "{wrong}");
         }
         assert!(Position::parse(&text, ShardCount::new(8).unwrap()).is_err());

@@ -5,11 +5,12 @@ use serde_json::{Map, Value, json};
 use super::{
     account_data,
     rooms::{Hero, Timeline, Told},
+    to_device,
 };
 use crate::{
     app::Context,
     error::SyncError,
-    render::{Sink, write_event},
+    render::{Sink, write_event, write_event_with},
     tails::change::Membership,
 };
 use banyan_rooms::stream_token::PlaceToken;
@@ -40,13 +41,8 @@ pub(super) fn room(context: &Context, told: &Told, lists: &[String]) -> Result<V
     }
     let mut out = fields.to_string().into_bytes();
     out.pop();
-    if !told.required_state.is_empty() {
-        out.extend_from_slice(b",\"required_state\":[");
-        for (index, event) in told.required_state.iter().enumerate() {
-            comma(&mut out, index);
-            write_event(&mut out, context, event, None::<Membership>)?;
-        }
-        out.push(b']');
+    if !told.required_state.is_empty() || !told.removed.is_empty() {
+        required_state(&mut out, context, told)?;
     }
     if let Some(timeline) = told.timeline.as_ref().filter(|timeline| !timeline.events.is_empty()) {
         self::timeline(&mut out, context, timeline)?;
@@ -60,11 +56,27 @@ pub(super) fn room(context: &Context, told: &Told, lists: &[String]) -> Result<V
     Ok(out)
 }
 
+/// State events, and stubs of what is there no more.
+fn required_state(out: &mut Vec<u8>, context: &Context, told: &Told) -> Result<(), SyncError> {
+    out.extend_from_slice(b",\"required_state\":[");
+    for (index, event) in told.required_state.iter().enumerate() {
+        comma(out, index);
+        write_event(out, context, event, None::<Membership>)?;
+    }
+    for (index, (kind, key)) in told.removed.iter().enumerate() {
+        comma(out, told.required_state.len() + index);
+        out.extend_from_slice(json!({ "type": kind, "state_key": key }).to_string().as_bytes());
+    }
+    out.push(b']');
+    Ok(())
+}
+
 fn timeline(out: &mut Vec<u8>, context: &Context, timeline: &Timeline) -> Result<(), SyncError> {
     out.extend_from_slice(b",\"timeline\":[");
     for (index, shown) in timeline.events.iter().enumerate() {
         comma(out, index);
-        write_event(out, context, &shown.event, Some(shown.membership))?;
+        let relations = timeline.relations.get(&shown.event.stored.event_id).map(Vec::as_slice);
+        write_event_with(out, context, &shown.event, Some(shown.membership), relations)?;
     }
     out.push(b']');
     Ok(())
@@ -144,5 +156,13 @@ pub(super) fn account_data(told: &account_data::Told) -> Vec<u8> {
         out.push(b']');
     }
     out.extend_from_slice(b"}}");
+    out
+}
+
+/// The JSON of the extension `to_device`.
+pub(super) fn to_device(told: &to_device::Told) -> Vec<u8> {
+    let mut out = format!("{{\"next_batch\":\"{}\",\"events\":[", told.next_batch).into_bytes();
+    list(&mut out, &told.events);
+    out.extend_from_slice(b"]}");
     out
 }

@@ -150,7 +150,7 @@ mod tests {
         Wish::parse(body.to_string().as_bytes(), user_id!("@me:x"), &SyncConfig::default())
     }
 
-    fn list(member: &str, value: Value) -> Value {
+    fn list(member: &str, value: &Value) -> Value {
         json!({"lists": {"a": {"timeline_limit": 1, "required_state": [], member: value}}})
     }
 
@@ -164,7 +164,7 @@ mod tests {
         assert!(list.shows(0) && list.shows(19) && !list.shows(20) && list.shows(30));
         assert_eq!((list.config.timeline_limit, wish.subscriptions["!a:x"].timeline_limit), (500, 20));
         assert_eq!(wish.conn, "room-list");
-        assert!(parse(&super::tests::list("slow_get_all_rooms", json!(true))).unwrap().lists["a"].shows(1_000_000));
+        assert!(parse(&super::tests::list("slow_get_all_rooms", &json!(true))).unwrap().lists["a"].shows(1_000_000));
     }
 
     #[test]
@@ -176,11 +176,11 @@ mod tests {
             json!({"lists": {"a": {}}}),
             json!({"room_subscriptions": {"!a:x": {"required_state": []}}}),
             json!({"extensions": {"account_data": {"enabled": "yes"}}}),
-            list("ranges", json!([[0]])),
-            list("ranges", json!([[-1, 2]])),
-            list("timeline_limit", json!(-1)),
-            list("required_state", json!([["m.room.name"]])),
-            list("filters", json!({"is_dm": 1})),
+            list("ranges", &json!([[0]])),
+            list("ranges", &json!([[-1, 2]])),
+            list("timeline_limit", &json!(-1)),
+            list("required_state", &json!([["m.room.name"]])),
+            list("filters", &json!({"is_dm": 1})),
         ] {
             assert!(matches!(parse(&body), Err(SyncError::Body(_))), "{body}");
         }
@@ -194,10 +194,10 @@ mod tests {
             json!({"room_subscriptions": many(101)}),
             json!({"conn_id": "x".repeat(256)}),
             json!({"lists": {"not a name": {"timeline_limit": 1}}}),
-            list("ranges", json!(vec![[0, 1]; 101])),
-            list("ranges", json!([[3, 2]])),
-            list("required_state", json!(vec![["a", "b"]; 257])),
-            list("filters", json!({"tags": vec!["a"; 257]})),
+            list("ranges", &json!(vec![[0, 1]; 101])),
+            list("ranges", &json!([[3, 2]])),
+            list("required_state", &json!(vec![["a", "b"]; 257])),
+            list("filters", &json!({"tags": vec!["a"; 257]})),
         ] {
             assert!(matches!(parse(&body), Err(SyncError::Request(_))), "{body}");
         }

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use banyan_core::LogSeq;
-use banyan_rooms::RoomPlace;
+use banyan_rooms::{RoomPlace, bundle::Bundles};
 
 use super::{
     connection::{self, Id, RoomConfig, Sent},
@@ -43,6 +43,8 @@ pub(super) struct Hero {
 #[derive(Debug)]
 pub(super) struct Timeline {
     pub(super) events: Vec<Shown>,
+    /// `m.relations` of some of them.
+    pub(super) relations: Bundles,
     pub(super) limited: bool,
     pub(super) prev_batch: RoomPlace,
     pub(super) live: usize,
@@ -59,6 +61,8 @@ pub(super) struct Told {
     pub(super) heroes: Option<Vec<Hero>>,
     pub(super) dm: Option<bool>,
     pub(super) required_state: Vec<Arc<RoomEvent>>,
+    /// Types and keys of state that is there no more.
+    pub(super) removed: Vec<(String, String)>,
     pub(super) timeline: Option<Timeline>,
     pub(super) joined: Option<u64>,
     pub(super) invited: Option<u64>,
@@ -85,7 +89,7 @@ impl Told {
         let timeline = self.timeline.as_ref().is_some_and(|timeline| !timeline.events.is_empty() || timeline.limited);
         let named = self.name.is_some() || self.avatar.is_some() || self.heroes.is_some();
         let told = self.initial || self.expanded || self.bumped || named || timeline || self.stripped_state.is_some();
-        !told && self.dm.is_none() && self.required_state.is_empty() && self.joined.is_none()
+        !told && self.dm.is_none() && self.required_state.is_empty() && self.removed.is_empty() && self.joined.is_none()
     }
 
     /// What the client has of the room afterwards.
@@ -165,7 +169,7 @@ async fn gone(context: &Context, ask: &Ask<'_>) -> Result<Told, SyncError> {
     if ask.config.timeline_limit > 0 {
         let live = live(&body.timeline, ask.live_from);
         let (limited, prev_batch) = (body.limited, body.prev_batch);
-        told.timeline = Some(Timeline { events: body.timeline, limited, prev_batch, live });
+        told.timeline = Some(Timeline { events: body.timeline, relations: body.relations, limited, prev_batch, live });
     }
     Ok(told)
 }

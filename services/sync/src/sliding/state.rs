@@ -32,11 +32,11 @@ pub(super) async fn read(
     let mut map = StateMap::default();
     if required.has_any_type() {
         let all = source.state(at.room, at.head, at.upto, members || !required.is_lazy()).await?;
-        keep(&mut map, all, |kind, key| required.takes(kind, key) || (members && kind == MEMBER));
+        keep(&mut map, &all, |kind, key| required.takes(kind, key) || (members && kind == MEMBER));
     } else {
         let types = required.whole_types().filter(|kind| !members || *kind != MEMBER);
         for kind in types.chain(members.then_some(MEMBER)) {
-            keep(&mut map, source.state_of_type(at.room, at.head, at.upto, kind).await?, |_, _| true);
+            keep(&mut map, &source.state_of_type(at.room, at.head, at.upto, kind).await?, |_, _| true);
         }
     }
     let exact: Vec<(&str, &str)> = required.exact().collect();
@@ -65,7 +65,7 @@ pub(super) fn insert(map: &mut StateMap, event: &Arc<RoomEvent>) {
     }
 }
 
-fn keep(map: &mut StateMap, from: StateMap, takes: impl Fn(&str, &str) -> bool) {
+fn keep(map: &mut StateMap, from: &StateMap, takes: impl Fn(&str, &str) -> bool) {
     from.events().filter(|event| event.state().is_some_and(|(kind, key)| takes(kind, key))).for_each(|event| insert(map, event));
 }
 

@@ -111,7 +111,7 @@ impl Connections {
                 _ => break,
             }
         }
-        let conn = |row: &Row| row.clustering.get(0).and_then(|part| part.as_text()).unwrap_or_default().to_owned();
+        let conn = |row: &Row| row.clustering.first().and_then(|part| part.as_text()).unwrap_or_default().to_owned();
         let newest = newest(rows.iter().filter(|row| conn(row) == owner.conn));
         let mut others: Vec<(TimestampMicros, String)> = Vec::new();
         for row in rows.iter().filter(|row| conn(row) != owner.conn) {

@@ -17,6 +17,7 @@ mod sliding_lists;
 mod sliding_model;
 mod sliding_rooms;
 mod sliding_state;
+mod sliding_to_device;
 mod sliding_waiting;
 mod to_device;
 mod waiting;

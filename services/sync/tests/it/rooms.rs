@@ -241,6 +241,34 @@ impl World {
         self.rooms.insert(room_id.to_owned(), room);
     }
 
+    /// Current state loses a key without an event.
+    pub(crate) async fn remove(&mut self, room_id: &str, key: &Key) {
+        let now = self.now();
+        let mut room = self.rooms.remove(room_id).unwrap();
+        let typed = OwnedRoomId::try_from(room_id).unwrap();
+        let delta = StateDelta { key: StateKey::new(key.0.as_str(), key.1.as_str()), event_id: None };
+        room.state = self.states.apply(&typed, &room.state, vec![delta], now).await.unwrap().state;
+        let previous = room.current.remove(key).unwrap();
+        let change = CurrentChange {
+            r#type: key.0.clone(),
+            state_key: key.1.clone(),
+            previous_membership: room.membership_of(&previous),
+            previous_event_id: previous,
+            ..CurrentChange::default()
+        };
+        room.count(&change);
+        room.head.current = Some(room.state.to_proto());
+        let entry = RoomEntry {
+            room_id: room_id.to_owned(),
+            head: Some(room.head.clone()),
+            current: vec![change],
+            state_nodes: Vec::new(),
+            kind: Some(Kind::StateChanged(StateChanged { reason: "test".to_owned() })),
+        };
+        room.head.seq = self.append_room(entry).await.0;
+        self.rooms.insert(room_id.to_owned(), room);
+    }
+
     /// Redacts an event: a redaction event, then the entry that prunes.
     pub(crate) async fn redact(&mut self, room_id: &str, sender: &str, target: &str) -> String {
         let redaction = Send { kind: "m.room.redaction".to_owned(), content: json!({"redacts": target}), ..Send::default() };

@@ -27,7 +27,7 @@ pub(crate) fn list(range: [u64; 2], limit: u64, state: &[[&str; 2]]) -> Value {
 }
 
 /// One list `a` of all rooms with filters.
-pub(crate) fn filtered(filters: Value) -> Value {
+pub(crate) fn filtered(filters: &Value) -> Value {
     json!({"lists": {"a": {"timeline_limit": 1, "filters": filters}}})
 }
 

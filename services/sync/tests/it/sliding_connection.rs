@@ -34,7 +34,7 @@ async fn unknown(worker: &Worker, request: Request) {
 
 /// The row of a position.
 fn row(pos: &str) -> &str {
-    &pos[..pos.rfind('.').unwrap()]
+    &pos[pos.find('.').unwrap()..]
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@ async fn world(n: usize) -> World {
 }
 
 async fn with(world: &World, filters: Value) -> Vec<String> {
-    let body = world.worker().slide(world, ask(ME, None, &filtered(filters))).await;
+    let body = world.worker().slide(world, ask(ME, None, &filtered(&filters))).await;
     let found: Vec<String> = rooms(&body).into_iter().map(str::to_owned).collect();
     assert_eq!(body["lists"]["a"]["count"], found.len());
     found
@@ -83,7 +83,7 @@ async fn filters_by_state() {
 async fn a_filter_sees_what_changes() {
     let mut world = world(2).await;
     let mut worker = world.worker();
-    let encrypted = filtered(json!({"is_encrypted": true}));
+    let encrypted = filtered(&json!({"is_encrypted": true}));
     let body = worker.slide(&world, ask(ME, None, &encrypted)).await;
     assert_eq!(body["lists"]["a"]["count"], 0);
     world.send("!1:x", ZOE, set("m.room.encryption", "", json!({}))).await;
@@ -102,7 +102,7 @@ async fn filters_by_what_the_user_noted() {
     assert_eq!(with(&world, json!({"tags": ["u.work"], "not_tags": ["m.favourite"]})).await, Vec::<String>::new());
     assert_eq!(with(&world, json!({"not_tags": ["m.favourite"]})).await, ["!1:x", "!3:x"]);
     let mut worker = world.worker();
-    let dms = filtered(json!({"is_dm": true}));
+    let dms = filtered(&json!({"is_dm": true}));
     let body = worker.slide(&world, ask(ME, None, &dms)).await;
     world.account_data(ME, "", "m.direct", &json!({ZOE: ["!3:x"]})).await;
     let body = worker.slide(&world, ask(ME, Some(pos(&body)), &dms)).await;
@@ -120,7 +120,7 @@ async fn filters_by_spaces_that_the_user_is_in() {
     }
     assert_eq!(with(&world, json!({"spaces": ["!4:x", "!hidden:x", "!none:x"]})).await, ["!1:x"]);
     let mut worker = world.worker();
-    let inside = filtered(json!({"spaces": ["!4:x"]}));
+    let inside = filtered(&json!({"spaces": ["!4:x"]}));
     let body = worker.slide(&world, ask(ME, None, &inside)).await;
     world.send("!4:x", ZOE, set("m.space.child", "!2:x", json!({"via": ["x"]}))).await;
     assert_eq!(rooms(&worker.slide(&world, ask(ME, Some(pos(&body)), &inside)).await), ["!2:x"]);

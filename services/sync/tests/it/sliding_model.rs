@@ -41,6 +41,7 @@ enum Step {
     Overruled(usize),
     SoftFailed(usize),
     Flip(usize, usize),
+    Remove(usize, &'static str),
     Redact(usize, usize),
     Gap(usize),
     Deliver(usize, usize, usize),
@@ -70,12 +71,25 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..3_usize).prop_map(Step::Overruled),
         1 => (0..3_usize).prop_map(Step::SoftFailed),
         1 => (0..3_usize, any::<usize>()).prop_map(|(room, which)| Step::Flip(room, which)),
+        1 => (0..3_usize, prop_oneof![Just("m.room.name"), Just("m.room.topic")]).prop_map(|(room, kind)| Step::Remove(room, kind)),
         1 => (0..3_usize, any::<usize>()).prop_map(|(room, which)| Step::Redact(room, which)),
         1 => (0..3_usize).prop_map(Step::Gap),
         8 => (0..2_usize, 0..8_usize, 1..6_usize).prop_map(|(worker, log, most)| Step::Deliver(worker, log, most)),
         9 => (0..2_usize, any::<bool>(), wish).prop_map(|(worker, lost, wish)| Step::Sync { worker, lost, wish }),
     ];
     proptest::collection::vec(step, 1..70)
+}
+
+/// Whether a configuration asks for a key of the state; `told`: if it is a member who was told lazily.
+fn takes(state: &[[&str; 2]], (kind, key): &Key, told: bool) -> bool {
+    let has = |kind: &str, key: &str| state.contains(&[kind, key]);
+    let (member, lazy) = (kind == "m.room.member", has("m.room.member", "$LAZY"));
+    has(kind, key)
+        || has(kind, "*")
+        || has("*", key)
+        || (has("*", "*") && !(lazy && member))
+        || (member && key == ME && has(kind, "$ME"))
+        || (member && lazy && told)
 }
 
 #[derive(Clone, Debug, Default)]
@@ -122,10 +136,8 @@ impl ClientRoom {
             *self = Self::default();
         }
         let state = STATES[wish.state];
-        if !state.iter().any(|[kind, _]| *kind == "m.room.member") {
-            // Members that are not asked for are not told of any more.
-            self.state.retain(|(kind, _), _| kind != "m.room.member");
-        }
+        // What is not asked for is not told of any more.
+        self.state.retain(|key, _| takes(state, key, true));
         if told["limited"] == true && state.contains(&["m.room.member", "$LAZY"]) {
             let asked = |member: &str| member == ME && state.contains(&["m.room.member", "$ME"]);
             self.state.retain(|(kind, member), _| kind != "m.room.member" || asked(member));
@@ -134,8 +146,13 @@ impl ClientRoom {
             self.timeline.clear();
         }
         for event in told["required_state"].as_array().into_iter().flatten() {
-            let key = |name: &str| event[name].as_str().unwrap().to_owned();
-            self.state.insert((key("type"), key("state_key")), key("event_id"));
+            let text = |name: &str| event[name].as_str().unwrap().to_owned();
+            let key = (text("type"), text("state_key"));
+            if event.get("content").is_some() {
+                self.state.insert(key, text("event_id"));
+            } else {
+                self.state.remove(&key);
+            }
         }
         for event in told["timeline"].as_array().into_iter().flatten() {
             let id = event["event_id"].as_str().unwrap().to_owned();
@@ -210,6 +227,12 @@ impl Run {
                     self.world.flip(ROOMS[room], &id).await;
                 }
             }
+            Step::Remove(room, kind) => {
+                let key = (kind.to_owned(), String::new());
+                if self.world.rooms[ROOMS[room]].current.contains_key(&key) {
+                    self.world.remove(ROOMS[room], &key).await;
+                }
+            }
             Step::Redact(room, which) => {
                 let events = self.world.rooms[ROOMS[room]].events.iter();
                 let events: Vec<_> = events.filter(|event| event.pdu["content"]["body"].is_string() && !event.hidden).collect();
@@ -265,7 +288,8 @@ impl Run {
         answer.await.unwrap()
     }
 
-    fn check(&self, client: &Client) {
+    /// `rows`: the last answer came from rows, which cannot tell what was removed unless it is asked for by its key.
+    fn check(&self, client: &Client, rows: bool) {
         let with = |membership: &str| -> BTreeSet<&str> {
             let rooms = self.world.rooms.iter();
             rooms.filter(|(_, room)| membership_in(&room.current, room, ME) == membership).map(|(id, _)| id.as_str()).collect()
@@ -278,18 +302,13 @@ impl Run {
         for (id, held) in &client.joined {
             let room = &self.world.rooms[id];
             for (key, event) in &room.current {
-                let (kind, name) = (key.0.as_str(), key.1.as_str());
-                let member = kind == "m.room.member";
-                let asked = has(kind, name)
-                    || has(kind, "*")
-                    || has("*", name)
-                    || (has("*", "*") && !(lazy && member))
-                    || (member && name == ME && has(kind, "$ME"));
-                let told = member && lazy && held.state.contains_key(key);
-                if asked || told {
+                if takes(state, key, held.state.contains_key(key)) {
                     assert_eq!(held.state.get(key), Some(event), "{key:?} of {id}");
                 }
             }
+            let gone = held.state.keys().filter(|key| !room.current.contains_key(*key) && takes(state, key, true));
+            let told = |key: &&Key| !rows || has(&key.0, &key.1);
+            assert_eq!(gone.filter(told).collect::<Vec<_>>(), Vec::<&Key>::new(), "what was removed from {id}");
             let lazily = |sender: &String| held.state.contains_key(&("m.room.member".to_owned(), sender.clone()));
             assert!(!lazy || held.senders.iter().all(lazily), "senders in {id}");
             let visible: Vec<&String> =
@@ -312,18 +331,18 @@ async fn run(steps: Vec<Step>) {
     let mut from_rows = run.client.clone();
     let request = ask(ME, run.client.pos.as_deref(), &run.body());
     from_rows.take(&late.slide(&run.world, request).await, &run.wish);
-    run.check(&from_rows);
+    run.check(&from_rows, true);
     run.workers[0].catch_up(&run.world);
     let body = run.sync(0).await;
     let mut client = run.client.clone();
     client.take(&body, &run.wish);
-    run.check(&client);
+    run.check(&client, false);
     run.client.pos = None;
     run.workers[1].catch_up(&run.world);
     let body = run.sync(1).await;
     let mut anew = Client::default();
     anew.take(&body, &run.wish);
-    run.check(&anew);
+    run.check(&anew, false);
 }
 
 proptest! {

@@ -253,3 +253,25 @@ async fn an_old_position_is_answered_from_the_rows() {
     let quiet = late.slide(&world, ask(ME, Some(pos(&next)), &subscription(ROOM, 2, &state))).await;
     assert_eq!(rooms(&quiet), Vec::<&str>::new());
 }
+
+#[tokio::test]
+async fn a_timeline_that_is_cut_short_has_aggregations() {
+    let mut world = world().await;
+    let mut worker = world.worker();
+    let first = worker.slide(&world, ask(ME, None, &all(2))).await;
+    let thread = world.say(ROOM, ZOE, "thread").await;
+    let mut reply = message("reply");
+    reply.content["m.relates_to"] = json!({"rel_type": "m.thread", "event_id": thread});
+    let reply = world.send(ROOM, ZOE, reply).await;
+    let count = |body: &Value| body["rooms"][ROOM]["timeline"][0]["unsigned"]["m.relations"]["m.thread"]["count"].clone();
+    let mut late = world.worker();
+    late.begin_at_end(&world);
+    for mut worker in [world.worker(), late] {
+        let whole = worker.slide(&world, ask(ME, Some(pos(&first)), &all(2))).await;
+        assert_eq!((shown(&whole, ROOM), count(&whole)), (vec![thread.as_str(), reply.as_str()], Value::Null));
+        let mut anew = all(2);
+        anew["conn_id"] = json!("another");
+        let short = worker.slide(&world, ask(ME, None, &anew)).await;
+        assert_eq!((shown(&short, ROOM), count(&short)), (vec![thread.as_str(), reply.as_str()], json!(1)));
+    }
+}

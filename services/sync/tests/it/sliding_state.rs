@@ -127,3 +127,42 @@ async fn changes_of_members_come_without_a_hole_and_with_one_all_is_forgotten() 
     let gap = worker.slide(&world, ask(ME, Some(pos(&next)), &body)).await;
     assert_eq!((&gap["rooms"][ROOM]["limited"], members(&gap, ROOM)), (&json!(true), vec![ZOE.to_owned()]));
 }
+
+#[tokio::test]
+async fn what_is_removed_leaves_a_stub() {
+    let mut world = world().await;
+    let mut worker = world.worker();
+    let body = all(1, &[["m.room.topic", ""], ["m.room.create", ""]]);
+    let first = worker.slide(&world, ask(ME, None, &body)).await;
+    world.remove(ROOM, &key("m.room.topic", "")).await;
+    world.remove(ROOM, &key("m.room.join_rules", "")).await;
+    let stub = json!([{"type": "m.room.topic", "state_key": ""}]);
+    let mut late = world.worker();
+    late.begin_at_end(&world);
+    for mut worker in [worker, late] {
+        let next = worker.slide(&world, ask(ME, Some(pos(&first)), &body)).await;
+        assert_eq!(next["rooms"][ROOM]["required_state"], stub);
+        assert_eq!(rooms(&worker.slide(&world, ask(ME, Some(pos(&next)), &body)).await), Vec::<&str>::new());
+    }
+}
+
+#[tokio::test]
+async fn in_a_large_room_a_worker_without_a_tail_has_the_client_forget_members() {
+    let mut world = world().await;
+    for n in 0..510 {
+        world.join(ROOM, &format!("@m{n}:x")).await;
+    }
+    let mut worker = world.worker();
+    let body = all(9, &[LAZY, ["m.room.member", "$ME"]]);
+    let first = worker.slide(&world, ask(ME, None, &body)).await;
+    world.send(ROOM, "@a:x", member("@a:x", "leave")).await;
+    world.say(ROOM, ZOE, "la").await;
+    let mut late = world.worker();
+    late.begin_at_end(&world);
+    for (mut worker, limited, told) in [(worker, false, vec!["@a:x", ZOE]), (late, true, vec!["@a:x", ZOE])] {
+        let next = worker.slide(&world, ask(ME, Some(pos(&first)), &body)).await;
+        let room = &next["rooms"][ROOM];
+        assert_eq!((&room["limited"], room["timeline"].as_array().unwrap().len()), (&json!(limited), 2));
+        assert_eq!(members(&next, ROOM), told);
+    }
+}

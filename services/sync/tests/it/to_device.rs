@@ -12,7 +12,7 @@ const BOB: &str = "@bob:x";
 
 impl World {
     /// A message for devices of a user, as the userserver would have it.
-    async fn tell(&mut self, user: &str, devices: &[&str], body: u64) {
+    pub(crate) async fn tell(&mut self, user: &str, devices: &[&str], body: u64) {
         let devices: Vec<String> = devices.iter().map(|device| (*device).to_owned()).collect();
         let content = json!({ "n": body }).to_string().into();
         let queue = |device: &String| ToDeviceQueue { device_id: device.clone(), waiting: 1, ..ToDeviceQueue::default() };
@@ -27,7 +27,7 @@ impl World {
     }
 
     /// Does what was asked of the owner; gives the positions.
-    async fn acknowledged(&mut self) -> Vec<u64> {
+    pub(crate) async fn acknowledged(&mut self) -> Vec<u64> {
         let asked = std::mem::take(&mut *self.owner.0.lock());
         for (user, device_id, position) in &asked {
             let queue = Some(ToDeviceQueue { device_id: device_id.clone(), acknowledged: *position, waiting: 0 });
