@@ -197,7 +197,6 @@ mod tests {
             for row in *rows {
                 assert!(operations.insert(row.operation), "{api:?} {} twice", row.operation);
                 assert!(row.path.starts_with('/') && !row.path.contains(' '), "{}", row.path);
-                assert!(!row.deprecated || row.served_by.is_none() || !row.path.contains("/client/"), "{}", row.path);
             }
         }
     }

@@ -5,8 +5,10 @@ mod auth;
 mod capabilities;
 mod create_room;
 mod directory;
+mod events;
 mod extract;
 mod guard;
+mod initial_sync;
 mod join;
 mod joined_rooms;
 mod knock;
@@ -27,7 +29,10 @@ mod versions;
 mod voip;
 mod well_known;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, HashSet},
+    time::Duration,
+};
 
 use axum::{
     Router, middleware,
@@ -41,13 +46,21 @@ use banyan_http::{
 
 use crate::app::App;
 
+/// Endpoints that wait for as long as their clients say.
+const WAITING: [&str; 4] = ["sync", "slidingSync", "getEvents", "peekEvents"];
+
 /// A router with every endpoint of the table that this role serves.
 pub(crate) fn routes(app: &App) -> Router {
     let mut paths: BTreeMap<String, MethodRouter> = BTreeMap::new();
+    let mut routed = HashSet::new();
     for endpoint in served() {
         let Some(handler) = handler(endpoint) else { continue };
         let handler = guarded(app, endpoint, handler);
         for path in endpoint.paths() {
+            // The specification lists `/events` twice, with and without a room.
+            if !routed.insert((path.clone(), endpoint.verb)) {
+                continue;
+            }
             let methods = paths.remove(&path).unwrap_or_default();
             paths.insert(path, methods.merge(handler.clone()));
         }
@@ -65,8 +78,7 @@ pub(crate) fn served() -> impl Iterator<Item = &'static Endpoint> {
 fn guarded(app: &App, endpoint: &'static Endpoint, handler: MethodRouter<App>) -> MethodRouter {
     let guard = guard::Guard { app: app.clone(), endpoint };
     let mut handler = handler;
-    // A sync waits for as long as its client says.
-    if !["sync", "slidingSync"].contains(&endpoint.operation) {
+    if !WAITING.contains(&endpoint.operation) {
         handler = handler.layer(middleware::from_fn_with_state(Duration::from_millis(app.config.request_timeout_ms), timeout));
     }
     handler.layer(middleware::from_fn_with_state(guard, guard::guard)).with_state(app.clone())
@@ -117,6 +129,10 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getRoomState" => get(rooms::state::all),
         "getRoomStateWithKey" => get(rooms::state::get),
         "sync" => get(sync::get),
+        "getEvents" | "peekEvents" => get(events::stream),
+        "getOneEvent" => get(events::one),
+        "initialSync" => get(initial_sync::get),
+        "roomInitialSync" => get(rooms::initial_sync::get),
         "getAccountData" => get(user::account_data::get),
         "getAccountDataPerRoom" => get(user::account_data::get_of_room),
         "getFilter" => get(user::filter::get),

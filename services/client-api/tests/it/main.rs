@@ -4,6 +4,7 @@
 
 mod fakes;
 mod limits;
+mod old_forms;
 mod outage;
 mod reading;
 mod relations;
