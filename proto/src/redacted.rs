@@ -44,6 +44,8 @@ impl Debug for Account {
             .field("password_hash", &hidden(self.password_hash.as_bytes()))
             .field("created", &self.created)
             .field("deactivated", &self.deactivated)
+            .field("locked", &self.locked)
+            .field("suspended", &self.suspended)
             .field("admin", &self.admin)
             .field("seq", &self.seq)
             .finish_non_exhaustive()
@@ -110,6 +112,8 @@ impl Debug for LoginResponse {
             .field("user_id", &self.user_id)
             .field("access_token", &hidden(self.access_token.as_bytes()))
             .field("device_id", &self.device_id)
+            .field("refresh_token", &hidden(self.refresh_token.as_bytes()))
+            .field("expires_in_ms", &self.expires_in_ms)
             .finish()
     }
 }
@@ -143,6 +147,7 @@ mod tests {
             format!("{:?}", CheckPasswordRequest { password: secret.into(), ..Default::default() }),
             format!("{:?}", ChangePasswordRequest { new_password: secret.into(), ..Default::default() }),
             format!("{:?}", LoginResponse { access_token: secret.into(), ..Default::default() }),
+            format!("{:?}", LoginResponse { refresh_token: secret.into(), ..Default::default() }),
             format!("{:?}", Account { password_hash: secret.into(), ..Default::default() }),
             format!("{:?}", RegistrationTokenUsed { token: secret.into(), ..Default::default() }),
             format!("{:?}", UseRegistrationTokenRequest { token: secret.into(), session: secret.into(), ..Default::default() }),

@@ -146,6 +146,9 @@ pub(crate) fn check(config: &TenantConfig) -> Result<(OwnedServerName, Secrets),
         return Err(TenantError::config(tenant, "default_room_version", problem));
     }
     check_terms(config)?;
+    if config.login.access_token_seconds < 60 {
+        return Err(TenantError::config(tenant, "login.access_token_seconds", "must be at least 60: clients refresh when it ends"));
+    }
     for (option, limit) in config.rate_limits.all() {
         if !(limit.per_second.is_finite() && limit.per_second > 0.0 && limit.burst > 0) {
             let problem = "per_second must be above 0 and burst at least 1 (rate_limits.enabled = false switches limits off)";

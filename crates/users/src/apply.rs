@@ -2,9 +2,9 @@
 
 use banyan_log::{Applier, DerivedRow, Entry};
 use banyan_proto::users::{
-    AccessTokenIssued, Account, AccountDataChanged, AccountDataRow, DeviceChanged, FilterRow, FilterStored, ProfileChanged,
-    ProfileRow, RegistrationTokenUsed, ToDeviceDone, ToDeviceQueue, ToDeviceQueueRow, ToDeviceReceived, ToDeviceRow, UserEntry,
-    user_entry::Kind,
+    AccessTokenIssued, Account, AccountDataChanged, AccountDataRow, DepartureChanged, DeviceChanged, FilterRow, FilterStored,
+    ProfileChanged, ProfileRow, RefreshTokenIssued, RegistrationTokenUsed, ToDeviceDone, ToDeviceQueue, ToDeviceQueueRow,
+    ToDeviceReceived, ToDeviceRow, UserEntry, user_entry::Kind,
 };
 use banyan_store::{Key, Table, Write, key};
 use bytes::Bytes;
@@ -12,8 +12,8 @@ use prost::Message;
 
 use crate::{
     tables::{
-        ACCESS_TOKEN, ACCOUNT, ACCOUNT_DATA, DEVICE, FILTER, PROFILE, REGISTRATION_TOKEN, TO_DEVICE, TO_DEVICE_MESSAGE,
-        TO_DEVICE_QUEUE,
+        ACCESS_TOKEN, ACCOUNT, ACCOUNT_DATA, DEPARTURE, DEVICE, FILTER, PROFILE, REFRESH_TOKEN, REGISTRATION_TOKEN, TO_DEVICE,
+        TO_DEVICE_MESSAGE, TO_DEVICE_QUEUE,
     },
     to_device::REMEMBERED,
 };
@@ -33,7 +33,9 @@ impl Applier for UserApplier {
             Kind::Device(changed) => device(user_id, changed, seq),
             Kind::TokenIssued(issued) => vec![token(issued)?],
             Kind::TokensRevoked(revoked) => {
-                revoked.token_hashes.into_iter().map(|hash| delete(&ACCESS_TOKEN, key![hash], key![])).collect()
+                let access = revoked.token_hashes.into_iter().map(|hash| delete(&ACCESS_TOKEN, key![hash], key![]));
+                let refresh = revoked.refresh_hashes.into_iter().map(|hash| delete(&REFRESH_TOKEN, key![hash], key![]));
+                access.chain(refresh).collect()
             }
             Kind::Profile(changed) => vec![profile(user_id, changed, seq)],
             Kind::AccountData(changed) => vec![account_data(user_id, changed, seq)],
@@ -42,6 +44,8 @@ impl Applier for UserApplier {
             Kind::DeviceList(_) => Vec::new(),
             Kind::ToDeviceReceived(received) => to_device_received(user_id, received, entry.seq.0),
             Kind::ToDeviceDone(done) => to_device_done(user_id, done)?,
+            Kind::RefreshIssued(issued) => vec![refresh_token(issued)?],
+            Kind::Departure(changed) => vec![departure(entry, user_id, changed)],
         })
     }
 }
@@ -64,6 +68,19 @@ fn device(user_id: &str, changed: DeviceChanged, seq: u64) -> Vec<DerivedRow> {
 fn token(issued: AccessTokenIssued) -> Result<DerivedRow, String> {
     let token = issued.token.ok_or("an access token without a row")?;
     Ok(put(&ACCESS_TOKEN, key![issued.token_hash], key![], &token))
+}
+
+fn refresh_token(issued: RefreshTokenIssued) -> Result<DerivedRow, String> {
+    let token = issued.token.ok_or("a refresh token without a row")?;
+    Ok(put(&REFRESH_TOKEN, key![issued.token_hash], key![], &token))
+}
+
+fn departure(entry: &Entry, user_id: &str, changed: DepartureChanged) -> DerivedRow {
+    let partition = key![i64::from(entry.log.shard.0)];
+    match changed.departure {
+        Some(departure) => put(&DEPARTURE, partition, key![user_id], &departure),
+        None => delete(&DEPARTURE, partition, key![user_id]),
+    }
 }
 
 fn profile(user_id: &str, changed: ProfileChanged, seq: u64) -> DerivedRow {

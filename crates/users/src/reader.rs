@@ -4,8 +4,10 @@ mod to_device;
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use banyan_core::ServiceError;
-use banyan_proto::users::{AccessToken, Account, AccountDataRow, Device, FilterRow, ProfileRow, RegistrationTokenRow};
+use banyan_core::{ServiceError, ShardId};
+use banyan_proto::users::{
+    AccessToken, Account, AccountDataRow, Departure, Device, FilterRow, ProfileRow, RefreshToken, RegistrationTokenRow,
+};
 use banyan_store::{Key, KeyPart, Range, Row, Store, Table, key};
 use bytes::Bytes;
 use prost::Message;
@@ -13,7 +15,7 @@ use serde_json::Value;
 
 use crate::{
     ReadError, TokenHash, push_rules,
-    tables::{ACCESS_TOKEN, ACCOUNT, ACCOUNT_DATA, DEVICE, FILTER, PROFILE, REGISTRATION_TOKEN},
+    tables::{ACCESS_TOKEN, ACCOUNT, ACCOUNT_DATA, DEPARTURE, DEVICE, FILTER, PROFILE, REFRESH_TOKEN, REGISTRATION_TOKEN},
     user_id,
 };
 
@@ -56,6 +58,17 @@ impl UserReader {
     /// `expires` (microseconds; 0: never), for that is a soft logout.
     pub async fn access_token(&self, hash: &TokenHash) -> Result<Option<AccessToken>, ReadError> {
         self.get(&ACCESS_TOKEN, key![hash.as_bytes().as_slice()], key![]).await
+    }
+
+    /// What a refresh token stands for; `None` if it was never valid or has ended.
+    pub async fn refresh_token(&self, hash: &TokenHash) -> Result<Option<RefreshToken>, ReadError> {
+        self.get(&REFRESH_TOKEN, key![hash.as_bytes().as_slice()], key![]).await
+    }
+
+    /// The deactivated users of a user shard who have yet to leave rooms.
+    pub async fn departures(&self, shard: ShardId) -> Result<BTreeMap<String, Departure>, ReadError> {
+        let rows = self.scan(&DEPARTURE, key![i64::from(shard.0)], Range::all(PAGE)).await?;
+        rows.into_iter().map(|row| Ok((text(&DEPARTURE, &row.clustering, 0)?, decode(&DEPARTURE, row.value)?))).collect()
     }
 
     /// An account, also a deactivated one; `None` if the name was never taken.

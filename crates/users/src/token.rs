@@ -10,7 +10,10 @@ use zeroize::Zeroizing;
 /// What an access token begins with, so that one that leaked into a log or a repository is recognised.
 pub const ACCESS_TOKEN_PREFIX: &str = "byn_";
 
-/// An access token as its client has it. Stored nowhere; wiped when dropped; never shown.
+/// What a refresh token begins with.
+pub const REFRESH_TOKEN_PREFIX: &str = "bynr_";
+
+/// An access token, or a refresh token, as its client has it. Stored nowhere; wiped when dropped; never shown.
 #[derive(Clone)]
 pub struct AccessToken(Zeroizing<String>);
 
@@ -20,6 +23,13 @@ impl AccessToken {
     pub fn generate(entropy: &dyn Entropy) -> Self {
         let random = Zeroizing::new(entropy.alphanumeric(40));
         Self(Zeroizing::new(format!("{ACCESS_TOKEN_PREFIX}{}", random.as_str())))
+    }
+
+    /// A new refresh token, as random.
+    #[must_use]
+    pub fn generate_refresh(entropy: &dyn Entropy) -> Self {
+        let random = Zeroizing::new(entropy.alphanumeric(40));
+        Self(Zeroizing::new(format!("{REFRESH_TOKEN_PREFIX}{}", random.as_str())))
     }
 
     /// Its hash.

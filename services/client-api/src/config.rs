@@ -20,6 +20,9 @@ pub struct ClientApiConfig {
     pub max_sync_timeout_ms: u64,
     /// How long requests may go on when the process ends, in milliseconds.
     pub drain_ms: u64,
+    /// How often to look for what a process that ended has left half done (deactivated users who have not left their rooms), in
+    /// milliseconds.
+    pub resume_interval_ms: u64,
     /// Access tokens remembered at most. A token that is not remembered costs a read.
     pub token_cache: u64,
     /// Callers whose request rates are remembered at most, for each tenant.
@@ -37,6 +40,7 @@ impl Default for ClientApiConfig {
             request_timeout_ms: 60_000,
             max_sync_timeout_ms: 300_000,
             drain_ms: 10_000,
+            resume_interval_ms: 60_000,
             token_cache: 100_000,
             rate_limited_callers: 100_000,
             state_cache_bytes: 32 << 20,

@@ -56,6 +56,7 @@ impl ClientApi {
         let Self { app, context, listener, config } = self;
         let stop = context.shutdown.stopping(Stage::Listeners);
         app.tokens.start(&context);
+        app.resume_departures(&context);
         let router = router(&app, &context, &config);
         let drain = Duration::from_millis(config.drain_ms);
         context.shutdown.spawn_vital(Stage::Listeners, "client-api", async move {

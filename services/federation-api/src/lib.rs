@@ -10,6 +10,7 @@ use axum::Router;
 use banyan_http::{CertificateConfig, Edge, EdgeLayers as _, ListenConfig, ListenError, Listener};
 use banyan_runtime::{Context, Stage, config::FederationListenerConfig};
 use banyan_tenants::Tenants;
+use banyan_users::ShortTokens;
 
 pub use crate::config::FederationApiConfig;
 use crate::http::Federation;
@@ -39,7 +40,9 @@ impl FederationApi {
             tracing::warn!(address = %listener.local_addr(), "the server-server API speaks plain HTTP: a proxy must add TLS");
         }
         let validity = Duration::from_secs(config.key_validity_seconds);
-        let federation = Federation { tenants, clock: context.clock.clone(), validity };
+        let Context { store, clock, entropy, .. } = context;
+        let openid_tokens = ShortTokens::for_openid(store.clone(), clock.clone(), entropy.clone());
+        let federation = Federation { tenants, clock: clock.clone(), openid_tokens, validity };
         Ok(Self { federation, context: context.clone(), listener, config })
     }
 

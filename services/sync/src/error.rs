@@ -31,7 +31,13 @@ pub enum SyncError {
     Busy,
     /// The access token ended.
     #[error("the access token was revoked")]
-    Revoked,
+    Revoked {
+        /// The device is there still.
+        soft: bool,
+    },
+    /// The account is locked.
+    #[error("this account has been locked")]
+    Locked,
     /// The store failed, or what it holds makes no sense.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -51,8 +57,10 @@ impl From<SyncError> for ServiceError {
             SyncError::Position => Self::matrix(ErrorCode::InvalidArgument, "M_UNKNOWN_POS", error.to_string()),
             SyncError::Behind => Self::unavailable(error.to_string()),
             SyncError::Busy => Self::limit_exceeded(error.to_string(), Duration::from_secs(2)),
-            SyncError::Revoked => Self::matrix(ErrorCode::Unauthenticated, "M_UNKNOWN_TOKEN", error.to_string())
-                .with_extra("{\"soft_logout\":false}".to_owned()),
+            SyncError::Revoked { soft } => Self::matrix(ErrorCode::Unauthenticated, "M_UNKNOWN_TOKEN", error.to_string())
+                .with_extra(format!("{{\"soft_logout\":{soft}}}")),
+            SyncError::Locked => Self::matrix(ErrorCode::Unauthenticated, "M_USER_LOCKED", error.to_string())
+                .with_extra("{\"soft_logout\":true}".to_owned()),
             SyncError::Read(error) => error.into(),
             SyncError::Users(error) => error,
             SyncError::Internal(message) => Self::internal(message),

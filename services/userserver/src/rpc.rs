@@ -7,9 +7,11 @@ use banyan_proto::{
     status::to_status,
     userserver::{
         AcknowledgeToDeviceRequest, AcknowledgeToDeviceResponse, ChangePasswordRequest, ChangePasswordResponse,
-        CheckPasswordRequest, CheckPasswordResponse, LoginRequest, LoginResponse, LogoutRequest, LogoutResponse, PutFilterRequest,
-        PutFilterResponse, RegisterRequest, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest,
-        SetAccountDataResponse, SetProfileRequest, SetProfileResponse, UseRegistrationTokenRequest, UseRegistrationTokenResponse,
+        CheckPasswordRequest, CheckPasswordResponse, ConfirmTokenRequest, ConfirmTokenResponse, DeactivateRequest,
+        DeactivateResponse, FinishDepartureRequest, FinishDepartureResponse, LoginRequest, LoginResponse, LogoutRequest,
+        LogoutResponse, ModerateAccountRequest, ModerateAccountResponse, PutFilterRequest, PutFilterResponse, RefreshRequest,
+        RegisterRequest, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest, SetAccountDataResponse,
+        SetProfileRequest, SetProfileResponse, UseRegistrationTokenRequest, UseRegistrationTokenResponse,
         user_service_server::UserService,
     },
 };
@@ -46,6 +48,32 @@ impl UserService for Rpc {
 
     async fn change_password(&self, request: Request<ChangePasswordRequest>) -> Result<Response<ChangePasswordResponse>, Status> {
         answer(app::change_password::change_password(&self.0, request.into_inner())).await
+    }
+
+    async fn refresh(&self, request: Request<RefreshRequest>) -> Result<Response<LoginResponse>, Status> {
+        answer(app::refresh::refresh(&self.0, request.into_inner())).await
+    }
+
+    async fn confirm_token(&self, request: Request<ConfirmTokenRequest>) -> Result<Response<ConfirmTokenResponse>, Status> {
+        answer(app::refresh::confirm_token(&self.0, request.into_inner())).await
+    }
+
+    async fn deactivate(&self, request: Request<DeactivateRequest>) -> Result<Response<DeactivateResponse>, Status> {
+        answer(app::deactivate::deactivate(&self.0, request.into_inner())).await
+    }
+
+    async fn finish_departure(
+        &self,
+        request: Request<FinishDepartureRequest>,
+    ) -> Result<Response<FinishDepartureResponse>, Status> {
+        answer(app::deactivate::finish_departure(&self.0, request.into_inner())).await
+    }
+
+    async fn moderate_account(
+        &self,
+        request: Request<ModerateAccountRequest>,
+    ) -> Result<Response<ModerateAccountResponse>, Status> {
+        answer(app::moderate_account::moderate_account(&self.0, request.into_inner())).await
     }
 
     async fn logout(&self, request: Request<LogoutRequest>) -> Result<Response<LogoutResponse>, Status> {

@@ -18,7 +18,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     get("/_matrix/federation/v1/make_leave/{roomId}/{userId}", "makeLeave").signed(),
     get("/_matrix/federation/v1/media/download/{mediaId}", "getContent").signed().limited(),
     get("/_matrix/federation/v1/media/thumbnail/{mediaId}", "getContentThumbnail").signed().limited(),
-    get("/_matrix/federation/v1/openid/userinfo", "exchangeOpenIdToken").public(),
+    get("/_matrix/federation/v1/openid/userinfo", "exchangeOpenIdToken").public().by("openid.rs"),
     get("/_matrix/federation/v1/publicRooms", "getPublicRooms").signed(),
     post("/_matrix/federation/v1/publicRooms", "queryPublicRooms").signed(),
     get("/_matrix/federation/v1/query/directory", "queryRoomDirectory").signed(),

@@ -9,10 +9,14 @@ use serde::{Deserialize, Serialize};
 pub struct LoginConfig {
     /// Whether `m.login.password` is offered.
     pub password: bool,
+    /// Whether a session may let another device log in (`m.login.token`, after confirming with the password).
+    pub token: bool,
+    /// How long an access token lasts, in seconds, for clients that can refresh it; at least 60. Those of other clients do not end.
+    pub access_token_seconds: u64,
 }
 
 impl Default for LoginConfig {
     fn default() -> Self {
-        Self { password: true }
+        Self { password: true, token: true, access_token_seconds: 3600 }
     }
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use banyan_core::{LogId, LogSeq, ShardId, TimestampMicros};
 use banyan_log::{Applier, Entry};
 use banyan_proto::users::{
-    AccessToken, AccessTokenIssued, AccessTokensRevoked, Account, AccountDataChanged, Device, DeviceChanged, FilterStored,
-    ProfileChanged, RegistrationTokenRow, RegistrationTokenUsed, UserEntry, account, user_entry::Kind,
+    AccessToken, AccessTokenIssued, AccessTokensRevoked, Account, AccountDataChanged, Departure, DepartureChanged, Device,
+    DeviceChanged, FilterStored, ProfileChanged, RefreshToken, RefreshTokenIssued, RegistrationTokenRow, RegistrationTokenUsed,
+    UserEntry, account, user_entry::Kind,
 };
 use banyan_store::{TableStore, WriteBatch};
 use banyan_users::{TokenHash, UserApplier, UserReader};
@@ -71,6 +72,14 @@ async fn every_kind_of_entry_is_seen_by_readers() {
     let used = RegistrationTokenUsed { tenant: "example.org".to_owned(), token: "t".to_owned(), row: Some(row) };
     apply(&world, 6, "", Kind::RegistrationToken(used)).await;
 
+    let refresh = RefreshToken { user_id: ALICE.to_owned(), device_id: "PHONE".to_owned(), created: 3 };
+    let issued = RefreshTokenIssued { token_hash: token_hash.clone().into(), token: Some(refresh.clone()) };
+    apply(&world, 6, ALICE, Kind::RefreshIssued(issued)).await;
+    let departure = Departure { tenant: "example.org".to_owned(), since: 6 };
+    apply(&world, 6, ALICE, Kind::Departure(DepartureChanged { departure: Some(departure.clone()) })).await;
+
+    assert_eq!(reader.refresh_token(&hash).await.expect("read"), Some(refresh));
+    assert_eq!(reader.departures(ShardId(0)).await.expect("read").get(ALICE), Some(&departure));
     let account = reader.account(ALICE).await.expect("read").expect("the account");
     assert_eq!((account.seq, account.created, account.kind()), (1, 5, account::Kind::User));
     assert_eq!(reader.devices(ALICE).await.expect("read")["PHONE"].seq, 2);
@@ -80,9 +89,21 @@ async fn every_kind_of_entry_is_seen_by_readers() {
     assert_eq!(reader.filter(ALICE, "f").await.expect("read").as_deref(), Some(b"{}".as_slice()));
     assert_eq!(reader.registration_token("example.org", "t").await.expect("read").expect("the row").completed, 2);
 
-    apply(&world, 7, ALICE, Kind::TokensRevoked(AccessTokensRevoked { token_hashes: vec![token_hash.into()] })).await;
+    apply(
+        &world,
+        7,
+        ALICE,
+        Kind::TokensRevoked(AccessTokensRevoked {
+            token_hashes: vec![token_hash.clone().into()],
+            refresh_hashes: vec![token_hash.into()],
+        }),
+    )
+    .await;
     apply(&world, 8, ALICE, Kind::Device(DeviceChanged { device_id: "PHONE".to_owned(), device: None })).await;
     apply(&world, 9, ALICE, Kind::Profile(ProfileChanged { field: "displayname".to_owned(), value: Vec::new().into() })).await;
+    apply(&world, 10, ALICE, Kind::Departure(DepartureChanged { departure: None })).await;
+    assert!(reader.departures(ShardId(0)).await.expect("read").is_empty());
+    assert_eq!(reader.refresh_token(&hash).await.expect("read"), None);
     assert_eq!(reader.access_token(&hash).await.expect("read"), None);
     assert!(reader.devices(ALICE).await.expect("read").is_empty());
     assert_eq!(reader.profile_field(ALICE, "displayname").await.expect("read"), None);

@@ -2,6 +2,7 @@
 
 mod applying;
 mod shared_secret;
+mod short_token;
 mod uia;
 
 use std::{sync::Arc, time::Duration};

@@ -25,6 +25,8 @@ pub(crate) struct Requester {
     /// Empty for tokens without a device.
     pub(crate) device_id: String,
     pub(crate) guest: bool,
+    /// Their account is suspended.
+    pub(crate) suspended: bool,
     pub(crate) token: TokenHash,
 }
 

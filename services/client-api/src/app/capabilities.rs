@@ -9,19 +9,23 @@ pub(crate) const SPECIFICATION_VERSIONS: &[&str] = &[
     "v1.14", "v1.15", "v1.16", "v1.17", "v1.18", "v1.19",
 ];
 
-/// The `capabilities` object (client-server API, "Capabilities negotiation").
-pub(crate) fn capabilities(tenant: &Tenant) -> Value {
+/// The `capabilities` object (client-server API, "Capabilities negotiation") of a user, who may be an administrator.
+pub(crate) fn capabilities(tenant: &Tenant, admin: bool) -> Value {
     let available: Map<String, Value> = ROOM_VERSIONS.iter().map(|version| ((*version).to_owned(), json!("stable"))).collect();
-    json!({
+    let mut capabilities = json!({
         "m.3pid_changes": { "enabled": false },
         "m.change_password": { "enabled": tenant.config().login.password },
         "m.forget_forced_upon_leave": { "enabled": tenant.config().forget_rooms_upon_leave },
-        "m.get_login_token": { "enabled": false },
+        "m.get_login_token": { "enabled": tenant.config().login.token },
         "m.profile_fields": { "enabled": true },
         "m.room_versions": { "default": tenant.config().default_room_version, "available": available },
         "m.set_avatar_url": { "enabled": true },
         "m.set_displayname": { "enabled": true },
-    })
+    });
+    if admin {
+        capabilities["m.account_moderation"] = json!({ "lock": true, "suspend": true });
+    }
+    capabilities
 }
 
 #[cfg(test)]

@@ -6,14 +6,29 @@ use serde::Deserialize;
 
 use super::{App, caller::Visitor};
 
-/// What a client gives.
-#[derive(Debug, Default)]
-pub(crate) struct PasswordLogin {
-    /// A user id or a localpart, as typed.
-    pub(crate) user: String,
-    pub(crate) password: String,
-    pub(crate) device_id: String,
-    pub(crate) initial_device_display_name: String,
+/// What a client gives beside its proof.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct LoginWish {
+    #[serde(default)]
+    device_id: Option<String>,
+    #[serde(default)]
+    initial_device_display_name: Option<String>,
+    #[serde(default)]
+    refresh_token: bool,
+}
+
+impl LoginWish {
+    /// The command to log in as `user_id`, without a proof.
+    pub(super) fn request(self, visitor: &Visitor, user_id: &str) -> LoginRequest {
+        LoginRequest {
+            caller: Some(visitor.about_user(user_id)),
+            device_id: self.device_id.unwrap_or_default(),
+            initial_device_display_name: self.initial_device_display_name.unwrap_or_default(),
+            remote_addr: visitor.address.to_string(),
+            refreshable: self.refresh_token,
+            ..LoginRequest::default()
+        }
+    }
 }
 
 /// Whom a client means (specification: "Identifier types").
@@ -41,24 +56,27 @@ impl Identifier {
 }
 
 impl App {
-    /// Checks a password and issues a token.
+    /// Checks a password and issues a token. `user` is a user id or a localpart, as typed.
     ///
     /// # Errors
-    /// M_FORBIDDEN for a wrong password and for a user that does not exist, M_USER_DEACTIVATED, M_LIMIT_EXCEEDED.
-    pub(crate) async fn log_in(&self, visitor: &Visitor, login: PasswordLogin) -> Result<LoginResponse, ServiceError> {
+    /// M_FORBIDDEN for a wrong password and for a user that does not exist, M_USER_DEACTIVATED, M_USER_LOCKED, M_LIMIT_EXCEEDED.
+    pub(crate) async fn log_in(
+        &self,
+        visitor: &Visitor,
+        user: &str,
+        password: String,
+        wish: LoginWish,
+    ) -> Result<LoginResponse, ServiceError> {
         if !visitor.tenant.config().login.password {
             return Err(unknown_type());
         }
-        let user_id = self.users.resolve_login(&login.user, visitor.server_name()).await?;
+        let user_id = self.users.resolve_login(user, visitor.server_name()).await?;
         let user_id = user_id.ok_or_else(|| ServiceError::forbidden("Invalid username or password"))?;
-        let request = LoginRequest {
-            caller: Some(visitor.about_user(&user_id)),
-            password: login.password,
-            device_id: login.device_id,
-            initial_device_display_name: login.initial_device_display_name,
-            remote_addr: visitor.address.to_string(),
-        };
-        self.commands.user(&user_id, request, |mut client, request| async move { client.login(request).await }).await
+        self.log_in_at_owner(&user_id, LoginRequest { password, ..wish.request(visitor, &user_id) }).await
+    }
+
+    pub(super) async fn log_in_at_owner(&self, user_id: &str, request: LoginRequest) -> Result<LoginResponse, ServiceError> {
+        self.commands.user(user_id, request, |mut client, request| async move { client.login(request).await }).await
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod capabilities;
 pub(crate) mod carry_over;
 pub(crate) mod context;
 pub(crate) mod create_room;
+pub(crate) mod deactivate;
 pub(crate) mod event_filter;
 pub(crate) mod event_stream;
 pub(crate) mod events;
@@ -17,14 +18,17 @@ pub(crate) mod ignored;
 pub(crate) mod initial_sync;
 pub(crate) mod limits;
 pub(crate) mod login;
+pub(crate) mod login_token;
 pub(crate) mod logout;
 pub(crate) mod members;
 pub(crate) mod membership;
 pub(crate) mod messages;
+pub(crate) mod moderation;
 pub(crate) mod password;
 pub(crate) mod peek;
 pub(crate) mod profile;
 pub(crate) mod push_rules;
+pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod register_by_secret;
 pub(crate) mod relations;
@@ -45,7 +49,7 @@ use banyan_core::{Clock, Entropy, ServiceError, ShardCount};
 use banyan_rooms::reader::RoomReader;
 use banyan_runtime::{Context, Shutdown};
 use banyan_tenants::Tenants;
-use banyan_users::{SharedSecretRegistration, UiaSessions, UserReader};
+use banyan_users::{SharedSecretRegistration, ShortTokens, UiaSessions, UserReader};
 use ruma::{OwnedRoomId, RoomId};
 
 pub(crate) use self::caller::Requester;
@@ -69,6 +73,8 @@ pub(crate) struct Parts {
     pub(crate) rooms: RoomReader,
     pub(crate) users: UserReader,
     pub(crate) uia: UiaSessions,
+    pub(crate) login_tokens: ShortTokens,
+    pub(crate) openid_tokens: ShortTokens,
     pub(crate) shared_secret: SharedSecretRegistration,
     pub(crate) commands: Commands,
     pub(crate) syncs: Syncs,
@@ -101,6 +107,8 @@ impl App {
             rooms: RoomReader::new(store.clone(), config.state_cache_bytes),
             users: UserReader::new(store.clone()),
             uia: UiaSessions::new(store.clone(), clock.clone(), entropy.clone(), UiaSessions::LIFETIME),
+            login_tokens: ShortTokens::for_login(store.clone(), clock.clone(), entropy.clone()),
+            openid_tokens: ShortTokens::for_openid(store.clone(), clock.clone(), entropy.clone()),
             shared_secret: SharedSecretRegistration::new(store.clone(), clock.clone(), entropy.clone()),
             commands: Commands::new(router.clone(), *shards),
             syncs: Syncs::new(router.clone()),

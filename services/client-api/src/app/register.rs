@@ -30,6 +30,8 @@ pub(crate) struct Registration {
     pub(crate) initial_device_display_name: Option<String>,
     #[serde(default)]
     pub(crate) inhibit_login: bool,
+    #[serde(default)]
+    pub(crate) refresh_token: bool,
 }
 
 impl App {
@@ -172,6 +174,7 @@ fn register_request(visitor: &Visitor, user_id: &str, request_id: RequestId, reg
         initial_device_display_name: registration.initial_device_display_name.unwrap_or_default(),
         remote_addr: visitor.address.to_string(),
         accepted_terms: Vec::new(),
+        refreshable: registration.refresh_token,
     }
 }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ruma::{EventId, RoomId};
 use serde_json::Value;
 
-use super::{App, Requester};
+use super::{App, Requester, auth::suspended};
 use crate::calls::RoomClient;
 
 impl App {
@@ -23,6 +23,7 @@ impl App {
         content: Bytes,
     ) -> Result<String, ServiceError> {
         let redacts = if kind == "m.room.redaction" { redacts_of(&content)? } else { String::new() };
+        self.check_suspended(requester, room_id, &redacts).await?;
         let request = SendEventRequest {
             caller: Some(requester.to_rooms()),
             room_id: room_id.to_string(),
@@ -48,6 +49,7 @@ impl App {
         txn_id: &str,
         reason: Option<String>,
     ) -> Result<String, ServiceError> {
+        self.check_suspended(requester, room_id, event_id.as_str()).await?;
         let content = reason.map_or_else(|| "{}".to_owned(), |reason| serde_json::json!({ "reason": reason }).to_string());
         let request = SendEventRequest {
             caller: Some(requester.to_rooms()),
@@ -83,6 +85,17 @@ impl App {
             ..SendEventRequest::default()
         };
         self.send_at_owner(request).await
+    }
+
+    /// Refuses a suspended user everything but the redaction of an event of their own (specification: "Account suspension").
+    async fn check_suspended(&self, requester: &Requester, room_id: &RoomId, redacts: &str) -> Result<(), ServiceError> {
+        if !requester.suspended {
+            return Ok(());
+        }
+        let event_id = EventId::parse(redacts).map_err(|_| suspended())?;
+        let event = self.rooms.event(room_id, &event_id).await?.ok_or_else(suspended)?;
+        let pdu: Value = serde_json::from_slice(&event.pdu).map_err(|error| ServiceError::internal(error.to_string()))?;
+        if pdu["sender"] == requester.user_id.as_str() { Ok(()) } else { Err(suspended()) }
     }
 
     pub(super) async fn send_at_owner(&self, request: SendEventRequest) -> Result<String, ServiceError> {

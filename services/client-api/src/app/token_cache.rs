@@ -150,7 +150,7 @@ impl TokenCache {
             Ok(Some(Kind::TokensRevoked(revoked))) => {
                 revoked.token_hashes.iter().filter_map(|hash| TokenHash::from_slice(hash)).for_each(|hash| self.revoke(&hash));
             }
-            Ok(Some(Kind::Account(account))) if !account.deactivated => {}
+            Ok(Some(Kind::Account(account))) if !(account.deactivated || account.locked || account.suspended) => {}
             // What ends a session in another way, or cannot be read: better to look again.
             Ok(Some(Kind::Account(_))) | Err(_) => self.forget_shard(shard),
             Ok(_) => {}
@@ -210,7 +210,7 @@ mod tests {
         let cache = followed();
         let (hash, token) = token();
         cache.put(cache.ticket(), hash, token);
-        let revoked = AccessTokensRevoked { token_hashes: vec![hash.as_bytes().to_vec().into()] };
+        let revoked = AccessTokensRevoked { token_hashes: vec![hash.as_bytes().to_vec().into()], ..AccessTokensRevoked::default() };
         cache.take(&entry(Kind::TokensRevoked(revoked)), cache.shard(USER));
         assert!(cache.get(&hash).is_none());
     }
@@ -226,15 +226,24 @@ mod tests {
     }
 
     #[test]
-    fn a_deactivation_forgets_all_tokens_of_the_user() {
+    fn a_change_of_the_account_s_standing_forgets_all_tokens_of_the_user() {
         let cache = followed();
         let (hash, token) = token();
-        cache.put(cache.ticket(), hash, token);
+        cache.put(cache.ticket(), hash, token.clone());
         cache.take(&entry(Kind::Account(Account::default())), cache.shard(USER));
         assert!(cache.get(&hash).is_some());
-        let deactivated = Account { deactivated: true, ..Account::default() };
-        cache.take(&entry(Kind::Account(deactivated)), cache.shard(USER));
-        assert!(cache.get(&hash).is_none());
+        let account = Account::default;
+        let ends = [
+            Account { deactivated: true, ..account() },
+            Account { locked: true, ..account() },
+            Account { suspended: true, ..account() },
+        ];
+        for ended in ends {
+            cache.put(cache.ticket(), hash, token.clone());
+            assert!(cache.get(&hash).is_some());
+            cache.take(&entry(Kind::Account(ended)), cache.shard(USER));
+            assert!(cache.get(&hash).is_none());
+        }
     }
 
     #[test]

@@ -37,6 +37,16 @@ pub(crate) enum Uia<T> {
     Challenge(Value),
 }
 
+impl<T> Uia<T> {
+    /// The same, of something else.
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Uia<U> {
+        match self {
+            Self::Done(done) => Uia::Done(change(done)),
+            Self::Challenge(body) => Uia::Challenge(body),
+        }
+    }
+}
+
 /// That a flow was passed, and what was proved.
 #[derive(Debug)]
 pub(crate) struct Proof {

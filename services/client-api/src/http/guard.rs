@@ -9,7 +9,7 @@ use banyan_core::RequestId;
 use banyan_http::{Access, ClientAddr, Endpoint, MatrixError, credentials::access_token, host::requested_host};
 use http::request::Parts;
 
-use crate::app::{App, caller::Visitor, limits::Kind};
+use crate::app::{App, auth::Admitted, caller::Visitor, limits::Kind};
 
 /// The checks of one row of the table.
 #[derive(Clone)]
@@ -28,8 +28,7 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
         _ => Some(access_token(&parts, guard.app.config.access_token_in_query)?.ok_or_else(MatrixError::missing_token)?),
     };
     if let Some(token) = token {
-        let guests_too = matches!(guard.endpoint.access, Access::Guest | Access::Optional);
-        let requester = guard.app.authenticate(visitor.clone(), &token, guests_too).await?;
+        let requester = guard.app.authenticate(visitor.clone(), &token, admitted(guard.endpoint)).await?;
         guard.limit(&visitor, requester.user_id.as_str())?;
         parts.extensions.insert(requester);
     } else if guard.endpoint.rate_limited {
@@ -37,6 +36,32 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     }
     parts.extensions.insert(visitor);
     Ok(next.run(Request::from_parts(parts, body)).await)
+}
+
+/// What a suspended user may not do at all (specification: "Account suspension"). A room that they make would be one that they join and
+/// send to. Of messages and redactions, what they may do depends on the event: the use case decides.
+const NOT_WHILE_SUSPENDED: [&str; 12] = [
+    "createRoom",
+    "deleteProfileField",
+    "inviteUser",
+    "inviteBy3PID",
+    "joinRoom",
+    "joinRoomById",
+    "knockRoom",
+    "setAvatarUrl",
+    "setDisplayName",
+    "setProfileField",
+    "setRoomStateWithKey",
+    "upgradeRoom",
+];
+
+/// Who may call an endpoint.
+fn admitted(endpoint: &Endpoint) -> Admitted {
+    Admitted {
+        guests: matches!(endpoint.access, Access::Guest | Access::Optional),
+        locked: matches!(endpoint.operation, "logout" | "logout_all"),
+        suspended: !NOT_WHILE_SUSPENDED.contains(&endpoint.operation),
+    }
 }
 
 impl Guard {

@@ -1,22 +1,30 @@
-//! GET and POST `/login`.
+//! GET and POST `/login`, and what is below it.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
 use banyan_http::{Json as Body, MatrixError};
 use banyan_proto::userserver::LoginResponse;
 use banyan_tenants::Tenant;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{extract::Anyone, reply::Reply};
+use super::{
+    extract::{Anyone, Caller},
+    reply::{Reply, challenged},
+};
 use crate::app::{
     App,
-    login::{Identifier, PasswordLogin, unknown_type},
+    login::{Identifier, LoginWish, unknown_type},
 };
+
+const PASSWORD: &str = "m.login.password";
+const TOKEN: &str = "m.login.token";
 
 /// The ways to log in.
 pub(crate) async fn flows(Anyone(visitor): Anyone) -> Json<Value> {
-    let password = visitor.tenant.config().login.password.then(|| json!({ "type": "m.login.password" }));
-    Json(json!({ "flows": password.into_iter().collect::<Vec<_>>() }))
+    let login = &visitor.tenant.config().login;
+    let password = login.password.then(|| json!({ "type": PASSWORD }));
+    let token = login.token.then(|| json!({ "type": TOKEN, "get_login_token": true }));
+    Json(json!({ "flows": password.into_iter().chain(token).collect::<Vec<_>>() }))
 }
 
 /// The body of POST `/login`.
@@ -32,29 +40,38 @@ pub(crate) struct Login {
     #[serde(default)]
     password: Option<String>,
     #[serde(default)]
-    device_id: Option<String>,
-    #[serde(default)]
-    initial_device_display_name: Option<String>,
+    token: Option<String>,
+    #[serde(flatten)]
+    wish: LoginWish,
 }
 
 /// Logs in.
 pub(crate) async fn post(State(app): State<App>, Anyone(visitor): Anyone, Body(login): Body<Login>) -> Reply {
-    if login.kind != "m.login.password" {
-        return Err(unknown_type().into());
-    }
-    let user = match login.identifier {
-        Some(identifier) => identifier.user_name()?,
-        None => login.user.ok_or_else(|| MatrixError::bad_json("identifier is missing"))?,
+    let session = match login.kind.as_str() {
+        PASSWORD => {
+            let user = match login.identifier {
+                Some(identifier) => identifier.user_name()?,
+                None => login.user.ok_or_else(|| MatrixError::bad_json("identifier is missing"))?,
+            };
+            let password = login.password.ok_or_else(|| MatrixError::bad_json("password is missing"))?;
+            app.log_in(&visitor, &user, password, login.wish).await?
+        }
+        TOKEN => {
+            let token = login.token.ok_or_else(|| MatrixError::bad_json("token is missing"))?;
+            app.log_in_by_token(&visitor, &token, login.wish).await?
+        }
+        _ => return Err(unknown_type().into()),
     };
-    let password = login.password.ok_or_else(|| MatrixError::bad_json("password is missing"))?;
-    let wish = PasswordLogin {
-        user,
-        password,
-        device_id: login.device_id.unwrap_or_default(),
-        initial_device_display_name: login.initial_device_display_name.unwrap_or_default(),
-    };
-    let session = app.log_in(&visitor, wish).await?;
     Ok(Json(session_body(&visitor.tenant, session)))
+}
+
+/// POST `/_matrix/client/v1/login/get_token`: a token that lets another device log in.
+pub(crate) async fn get_token(
+    State(app): State<App>,
+    Caller(requester): Caller,
+    Body(body): Body<Map<String, Value>>,
+) -> Result<Response, MatrixError> {
+    Ok(challenged(app.login_token(&requester, &body).await?.map(Json)))
 }
 
 /// The answer to a login and to a registration that logs in.
@@ -66,6 +83,10 @@ pub(crate) fn session_body(tenant: &Tenant, session: LoginResponse) -> Value {
     if !session.access_token.is_empty() {
         body.insert("access_token".to_owned(), session.access_token.into());
         body.insert("device_id".to_owned(), session.device_id.into());
+    }
+    if !session.refresh_token.is_empty() {
+        body.insert("refresh_token".to_owned(), session.refresh_token.into());
+        body.insert("expires_in_ms".to_owned(), session.expires_in_ms.into());
     }
     if let Some(base_url) = &tenant.config().base_url {
         body.insert("well_known".to_owned(), json!({ "m.homeserver": { "base_url": base_url } }));

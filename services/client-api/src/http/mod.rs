@@ -1,6 +1,7 @@
 //! HTTP: the tree of files is the tree of URLs. A handler unpacks, calls one use case, and answers.
 
 mod account;
+mod admin;
 mod auth;
 mod capabilities;
 mod create_room;
@@ -17,6 +18,7 @@ mod logout;
 mod pages;
 mod profile;
 mod pushrules;
+mod refresh;
 mod register;
 mod reply;
 mod rooms;
@@ -104,6 +106,9 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getLoginFlows" => get(login::flows),
         "checkUsernameAvailability" => get(register::available::get),
         "registrationTokenValidity" => get(register::token_validity::get),
+        "getWhoIs" => get(admin::whois::get),
+        "getAdminLockUser" => get(admin::lock::get),
+        "getAdminSuspendUser" => get(admin::suspend::get),
         "authFallback" => get(auth::fallback::get),
         "getTokenOwner" => get(account::whoami::get),
         "getRoomIdByAlias" => get(directory::room::get),
@@ -146,6 +151,10 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
     Some(match operation {
         "login" => post(login::post),
         "submitAuthFallback" => post(auth::fallback::post),
+        "refresh" => post(refresh::post),
+        "generateLoginToken" => post(login::get_token),
+        "deactivateAccount" => post(account::deactivate::post),
+        "requestOpenIdToken" => post(user::openid::request_token),
         "changePassword" => post(account::password::post),
         "logout" => post(logout::one),
         "logout_all" => post(logout::all),
@@ -170,6 +179,8 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
 
 fn put_handler(operation: &str) -> Option<MethodRouter<App>> {
     Some(match operation {
+        "setAdminLockUser" => put(admin::lock::put),
+        "setAdminSuspendUser" => put(admin::suspend::put),
         "setRoomAlias" => put(directory::room::put),
         "setProfileField" => put(profile::put_field),
         "redactEvent" => put(rooms::redact::put),

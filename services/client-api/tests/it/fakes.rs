@@ -32,6 +32,11 @@ pub(crate) enum Call {
     Login(userserver::LoginRequest),
     CheckPassword(userserver::CheckPasswordRequest),
     ChangePassword(userserver::ChangePasswordRequest),
+    ModerateAccount(userserver::ModerateAccountRequest),
+    FinishDeparture(userserver::FinishDepartureRequest),
+    Deactivate(userserver::DeactivateRequest),
+    ConfirmToken(userserver::ConfirmTokenRequest),
+    Refresh(userserver::RefreshRequest),
     Logout(userserver::LogoutRequest),
     SetProfile(userserver::SetProfileRequest),
     SetAccountData(userserver::SetAccountDataRequest),
@@ -164,7 +169,8 @@ impl RoomService for Fakes {
 
 fn session(user_id: String, device_id: &str) -> userserver::LoginResponse {
     let device_id = if device_id.is_empty() { "MADE" } else { device_id };
-    userserver::LoginResponse { user_id, access_token: "byn_made".to_owned(), device_id: device_id.to_owned() }
+    let (access_token, device_id) = ("byn_made".to_owned(), device_id.to_owned());
+    userserver::LoginResponse { user_id, access_token, device_id, ..userserver::LoginResponse::default() }
 }
 
 #[tonic::async_trait]
@@ -182,7 +188,10 @@ impl UserService for Fakes {
 
     async fn login(&self, request: Request<userserver::LoginRequest>) -> Result<Response<userserver::LoginResponse>, Status> {
         let request = request.into_inner();
-        let answer = session(request.caller.clone().unwrap().user_id, &request.device_id);
+        let mut answer = session(request.caller.clone().unwrap().user_id, &request.device_id);
+        if request.refreshable {
+            (answer.refresh_token, answer.expires_in_ms) = ("bynr_made".to_owned(), 3_600_000);
+        }
         self.note("Login", Call::Login(request), answer)
     }
 
@@ -198,6 +207,42 @@ impl UserService for Fakes {
         request: Request<userserver::ChangePasswordRequest>,
     ) -> Result<Response<userserver::ChangePasswordResponse>, Status> {
         self.note("ChangePassword", Call::ChangePassword(request.into_inner()), userserver::ChangePasswordResponse {})
+    }
+
+    async fn moderate_account(
+        &self,
+        request: Request<userserver::ModerateAccountRequest>,
+    ) -> Result<Response<userserver::ModerateAccountResponse>, Status> {
+        self.note("ModerateAccount", Call::ModerateAccount(request.into_inner()), userserver::ModerateAccountResponse {})
+    }
+
+    async fn finish_departure(
+        &self,
+        request: Request<userserver::FinishDepartureRequest>,
+    ) -> Result<Response<userserver::FinishDepartureResponse>, Status> {
+        self.note("FinishDeparture", Call::FinishDeparture(request.into_inner()), userserver::FinishDepartureResponse {})
+    }
+
+    async fn deactivate(
+        &self,
+        request: Request<userserver::DeactivateRequest>,
+    ) -> Result<Response<userserver::DeactivateResponse>, Status> {
+        self.note("Deactivate", Call::Deactivate(request.into_inner()), userserver::DeactivateResponse {})
+    }
+
+    async fn confirm_token(
+        &self,
+        request: Request<userserver::ConfirmTokenRequest>,
+    ) -> Result<Response<userserver::ConfirmTokenResponse>, Status> {
+        self.note("ConfirmToken", Call::ConfirmToken(request.into_inner()), userserver::ConfirmTokenResponse {})
+    }
+
+    async fn refresh(&self, request: Request<userserver::RefreshRequest>) -> Result<Response<userserver::LoginResponse>, Status> {
+        let request = request.into_inner();
+        let mut answer = session(request.caller.clone().unwrap().user_id, "DEV");
+        answer.refresh_token = "bynr_made".to_owned();
+        answer.expires_in_ms = 3_600_000;
+        self.note("Refresh", Call::Refresh(request), answer)
     }
 
     async fn logout(&self, request: Request<userserver::LogoutRequest>) -> Result<Response<userserver::LogoutResponse>, Status> {

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod accounts;
 mod fakes;
 mod limits;
 mod old_forms;
@@ -14,6 +15,7 @@ mod sessions;
 mod sliding_sync;
 mod sync;
 mod to_device;
+mod tokens;
 mod uia;
 mod upgrade;
 mod users;

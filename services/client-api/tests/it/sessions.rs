@@ -205,7 +205,7 @@ async fn a_logout_anywhere_is_honoured() {
     assert_eq!(world.get(WHOAMI).await.0.as_u16(), 200);
     // Another replica did it: this one hears of it from the log.
     let token_hashes = vec![TokenHash::of(ALICE_TOKEN).as_bytes().to_vec().into()];
-    world.user_entry(ALICE, Kind::TokensRevoked(AccessTokensRevoked { token_hashes })).await;
+    world.user_entry(ALICE, Kind::TokensRevoked(AccessTokensRevoked { token_hashes, ..AccessTokensRevoked::default() })).await;
     let gone = async {
         while world.get(WHOAMI).await.0.as_u16() != 401 {
             tokio::task::yield_now().await;

@@ -112,6 +112,6 @@ async fn what_the_server_can_do_is_told() {
     assert_eq!(body, json!({"m.homeserver": {"base_url": "https://one.test"}}));
     assert_error(&answer(world.request(Method::GET, "/.well-known/matrix/support", None)).await, 404, "M_NOT_FOUND");
     let (_, body) = answer(world.request(Method::GET, &format!("{V3}/login"), None)).await;
-    assert_eq!(body, json!({"flows": [{"type": "m.login.password"}]}));
+    assert_eq!(body, json!({"flows": [{"type": "m.login.password"}, {"type": "m.login.token", "get_login_token": true}]}));
     assert_eq!(world.get(&format!("{V3}/voip/turnServer")).await.1["uris"], json!([]));
 }

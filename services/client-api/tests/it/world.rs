@@ -93,7 +93,14 @@ impl World {
 
     /// Issues a token; `expires` in microseconds, 0 for never.
     pub(crate) async fn add_token(&self, user_id: &str, token: &str, kind: account::Kind, expires: i64) {
-        let row = AccessToken { user_id: user_id.to_owned(), device_id: "DEV".to_owned(), created: 0, expires, kind: kind.into() };
+        let row = AccessToken {
+            user_id: user_id.to_owned(),
+            device_id: "DEV".to_owned(),
+            created: 0,
+            expires,
+            kind: kind.into(),
+            unconfirmed: false,
+        };
         let token_hash = TokenHash::of(token).as_bytes().to_vec().into();
         self.user_entry(user_id, Kind::TokenIssued(AccessTokenIssued { token_hash, token: Some(row) })).await;
     }

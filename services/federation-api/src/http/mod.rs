@@ -1,6 +1,7 @@
 //! HTTP: one file for each group of endpoints.
 
 mod key;
+mod openid;
 mod tenant;
 mod version;
 mod well_known;
@@ -14,12 +15,14 @@ use axum::{
 use banyan_core::Clock;
 use banyan_http::{Api, Endpoint, endpoints, timeout::timeout};
 use banyan_tenants::Tenants;
+use banyan_users::ShortTokens;
 
 /// What the handlers work with.
 #[derive(Clone, Debug)]
 pub(crate) struct Federation {
     pub(crate) tenants: Tenants,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) openid_tokens: ShortTokens,
     /// For how long keys may be relied upon.
     pub(crate) validity: Duration,
 }
@@ -41,6 +44,7 @@ pub(crate) fn routes(federation: &Federation, limit: Duration) -> Router {
 /// Which function serves which row.
 fn handler(endpoint: &Endpoint) -> Option<MethodRouter<Federation>> {
     Some(match endpoint.operation {
+        "exchangeOpenIdToken" => get(openid::userinfo),
         "getServerKey" => get(key::server),
         "getVersion" => get(version::get),
         "getWellKnown" => get(well_known::server),

@@ -3,6 +3,7 @@ use std::path::Path;
 use axum::body::Body;
 use banyan_core::{ManualClock, SeededEntropy, TimestampMicros};
 use banyan_http::{Edge, EdgeLayers as _};
+use banyan_store::memory::MemoryStore;
 use banyan_tenants::{ServerKey, Tenant, TenantConfig, config::OldVerifyKeyConfig};
 use http::{Method, Request, StatusCode};
 use ruma::{
@@ -33,11 +34,16 @@ fn federation() -> Federation {
         [first, TenantConfig::new("two.example")].map(|config| Tenant::new(config, ServerKey::generate(&entropy)).unwrap());
     let tenants = Tenants::new(tenants.into()).unwrap();
     let clock = Arc::new(ManualClock::new(TimestampMicros(NOW_MILLIS * 1000)));
-    Federation { tenants, clock, validity: Duration::from_secs(3600 * 24 * 365) }
+    let store = MemoryStore::new(banyan_users::TABLES, clock.clone(), 1).unwrap();
+    let openid_tokens = ShortTokens::for_openid(Arc::new(store), clock.clone(), Arc::new(SeededEntropy::new(3)));
+    Federation { tenants, clock, openid_tokens, validity: Duration::from_secs(3600 * 24 * 365) }
 }
 
 async fn call(method: Method, host: &str, path: &str) -> (StatusCode, Value) {
-    let federation = federation();
+    ask(&federation(), method, host, path).await
+}
+
+async fn ask(federation: &Federation, method: Method, host: &str, path: &str) -> (StatusCode, Value) {
     let edge = Edge {
         clock: federation.clock.clone(),
         entropy: Arc::new(SeededEntropy::new(2)),
@@ -45,7 +51,7 @@ async fn call(method: Method, host: &str, path: &str) -> (StatusCode, Value) {
         trusted_proxies: Arc::new([]),
         cors: false,
     };
-    let router = routes(&federation, Duration::from_secs(60)).with_edge(edge);
+    let router = routes(federation, Duration::from_secs(60)).with_edge(edge);
     let request = Request::builder().method(method).uri(path).header("host", host).body(Body::empty()).unwrap();
     let response = router.oneshot(request).await.unwrap();
     let status = response.status();
@@ -108,5 +114,23 @@ async fn what_is_not_served_is_unrecognized() {
             let (status, body) = call(endpoint.verb.into(), "one.example", &path).await;
             assert_eq!((status, &body["errcode"]), (StatusCode::NOT_FOUND, &Value::from("M_UNRECOGNIZED")), "{path}");
         }
+    }
+}
+
+#[tokio::test]
+async fn an_openid_token_says_who_somebody_is_until_it_ends() {
+    const USERINFO: &str = "/_matrix/federation/v1/openid/userinfo";
+    let federation = federation();
+    let token = federation.openid_tokens.issue("one.example", "@alice:one.example").await.unwrap();
+    let path = format!("{USERINFO}?access_token={token}");
+    let (status, body) = ask(&federation, Method::GET, "one.example", &path).await;
+    assert_eq!((status, &body["sub"]), (StatusCode::OK, &Value::from("@alice:one.example")));
+    for (host, path, errcode) in [
+        ("two.example", path.as_str(), "M_UNKNOWN_TOKEN"),
+        ("one.example", "/_matrix/federation/v1/openid/userinfo?access_token=made-up", "M_UNKNOWN_TOKEN"),
+        ("one.example", USERINFO, "M_MISSING_TOKEN"),
+    ] {
+        let (status, body) = ask(&federation, Method::GET, host, path).await;
+        assert_eq!((status, &body["errcode"]), (StatusCode::UNAUTHORIZED, &Value::from(errcode)), "{host} {path}");
     }
 }

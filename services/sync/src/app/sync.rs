@@ -169,8 +169,8 @@ impl Syncs {
             let mut woken = std::pin::pin!(warmth.user().woken());
             woken.as_mut().enable();
             let Some(plan) = self.tails.plan(user, Some(&since)) else { continue };
-            if plan.user.as_ref().is_some_and(|changes| is_revoked(&request.device, &request.token_hash, changes)) {
-                return Err(SyncError::Revoked);
+            if let Some(error) = plan.user.as_ref().and_then(|changes| ended(&request.device, &request.token_hash, changes)) {
+                return Err(error);
             }
             let causes = trace::causes(&plan.rooms);
             let answering = trace::answer(&causes);
@@ -332,20 +332,26 @@ async fn initial_room(context: Context, data: Arc<AccountData>, plan: RoomPlan) 
     AbortOnDropHandle::new(tokio::spawn(room)).await.map_err(|error| SyncError::Internal(error.to_string()))?
 }
 
-/// Whether the request's access token or device ended.
-pub(crate) fn is_revoked(device: &DeviceId, token_hash: &Bytes, changes: &[Arc<UserChange>]) -> bool {
-    let mut device_is_there = true;
+/// Why the request is answered no more: its access token or device ended, or the account is locked.
+pub(crate) fn ended(device: &DeviceId, token_hash: &Bytes, changes: &[Arc<UserChange>]) -> Option<SyncError> {
+    let (mut token_is_there, mut device_is_there, mut locked) = (true, true, false);
     for change in changes {
         match &change.kind {
             UserChangeKind::Revoked(hashes) if !token_hash.is_empty() && hashes.contains(token_hash) => {
-                return true;
+                token_is_there = false;
             }
-            UserChangeKind::Deactivated => return true,
+            UserChangeKind::Deactivated => return Some(SyncError::Revoked { soft: false }),
+            UserChangeKind::Locked(now) => locked = *now,
             UserChangeKind::Device(changed, there) if device == changed.as_str() => device_is_there = *there,
             _ => {}
         }
     }
-    !device_is_there
+    match (device_is_there, token_is_there) {
+        (false, _) => Some(SyncError::Revoked { soft: false }),
+        // Another token of the same device came in its place.
+        (true, false) => Some(SyncError::Revoked { soft: true }),
+        _ => locked.then_some(SyncError::Locked),
+    }
 }
 
 fn recipient(request: &Request) -> Recipient<'_> {

@@ -25,7 +25,7 @@ use crate::{
     admission::Admission,
     app::{
         Context, ongoing,
-        sync::is_revoked,
+        sync::ended,
         to_device::{Recipient, ToDevice},
     },
     config::SyncConfig,
@@ -158,8 +158,8 @@ impl Sliding {
             let mut woken = std::pin::pin!(warmth.user().woken());
             woken.as_mut().enable();
             let Some(glance) = self.tails.glance(user, since.as_ref()) else { continue };
-            if glance.user.as_ref().is_some_and(|changes| is_revoked(&request.device, &request.token_hash, changes)) {
-                return Err(SyncError::Revoked);
+            if let Some(error) = glance.user.as_ref().and_then(|changes| ended(&request.device, &request.token_hash, changes)) {
+                return Err(error);
             }
             let answer = self.answer(asked, (&mut found.connection, since.as_ref()), glance).await?;
             if is_over || !answer.is_empty() {

@@ -235,6 +235,8 @@ pub enum UserChangeKind {
     Deactivated,
     /// Messages came for these devices.
     ToDevice(Vec<String>),
+    /// The account changed, and is locked from then on or not.
+    Locked(bool),
 }
 
 /// An entry of a user's log that the user's connections may have to be told of.
@@ -258,7 +260,7 @@ impl UserChange {
             UserChangeKind::AccountData { room, kind, content } => room.len() + kind.len() + content.len(),
             UserChangeKind::Revoked(hashes) => hashes.len() * 64,
             UserChangeKind::Device(device, _) => device.len(),
-            UserChangeKind::Deactivated => 0,
+            UserChangeKind::Deactivated | UserChangeKind::Locked(_) => 0,
             UserChangeKind::ToDevice(devices) => devices.iter().map(|device| 24 + device.len()).sum(),
         };
         160 + self.user.len() + own

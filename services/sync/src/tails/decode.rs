@@ -201,6 +201,7 @@ pub fn user_entry(entry: &Entry) -> Option<UserChange> {
             UserChangeKind::ToDevice(banyan_users::to_device::devices_of(&received).into_iter().map(str::to_owned).collect())
         }
         UserKind::Account(account) if account.deactivated => UserChangeKind::Deactivated,
+        UserKind::Account(account) => UserChangeKind::Locked(account.locked),
         _ => return None,
     };
     Some(UserChange { seq: entry.seq, at: entry.timestamp, user: body.user_id.as_str().into(), kind })

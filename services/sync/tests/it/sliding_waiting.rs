@@ -111,7 +111,15 @@ async fn logging_out_and_the_end_of_the_process_end_a_poll() {
     let body = worker.slide(&world, ask(ME, None, &top())).await;
     let waiting = poll(&worker, &body, &top());
     settle().await;
-    world.append_user(ME, Kind::TokensRevoked(AccessTokensRevoked { token_hashes: vec![b"hash".as_slice().into()] })).await;
+    world
+        .append_user(
+            ME,
+            Kind::TokensRevoked(AccessTokensRevoked {
+                token_hashes: vec![b"hash".as_slice().into()],
+                ..AccessTokensRevoked::default()
+            }),
+        )
+        .await;
     worker.catch_up(&world);
     let error = ServiceError::from(waiting.await.unwrap().unwrap_err());
     assert_eq!((error.code, error.errcode.as_deref()), (ErrorCode::Unauthenticated, Some("M_UNKNOWN_TOKEN")));

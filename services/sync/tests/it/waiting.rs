@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use banyan_core::{ErrorCode, ServiceError};
-use banyan_proto::users::{AccessTokensRevoked, DeviceChanged, user_entry::Kind};
+use banyan_proto::users::{AccessTokensRevoked, Account, DeviceChanged, user_entry::Kind};
 use banyan_sync::app::sync::Request;
 use futures::future::join_all;
 use serde_json::json;
@@ -105,7 +105,9 @@ async fn a_redaction_without_its_event_wakes_nobody_and_a_filtered_event_is_no_a
 
 #[tokio::test(start_paused = true)]
 async fn logging_out_ends_the_poll() {
-    let revoked = |hash: &'static [u8]| Kind::TokensRevoked(AccessTokensRevoked { token_hashes: vec![hash.into()] });
+    let revoked = |hash: &'static [u8]| {
+        Kind::TokensRevoked(AccessTokensRevoked { token_hashes: vec![hash.into()], ..AccessTokensRevoked::default() })
+    };
     let gone = Kind::Device(DeviceChanged { device_id: "D".to_owned(), device: None });
     for end in [revoked(b"hash"), gone] {
         let mut world = world().await;
@@ -123,6 +125,26 @@ async fn logging_out_ends_the_poll() {
         let error = ServiceError::from(waiting.await.unwrap().unwrap_err());
         assert_eq!((error.code, error.errcode.as_deref()), (ErrorCode::Unauthenticated, Some("M_UNKNOWN_TOKEN")));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_ends_the_poll_and_no_longer_than_it_lasts() {
+    let account = |locked| Kind::Account(Account { locked, ..Account::default() });
+    let mut world = world().await;
+    let mut worker = world.worker();
+    let first = token(&worker.sync(&world, request(BOB)).await).to_owned();
+    let (syncs, since) = (worker.syncs.clone(), first.clone());
+    let waiting = tokio::spawn(async move { sync(&syncs, poll(BOB, &since)).await });
+    settle().await;
+    assert!(!waiting.is_finished());
+    world.append_user(BOB, account(true)).await;
+    worker.catch_up(&world);
+    let error = ServiceError::from(waiting.await.unwrap().unwrap_err());
+    assert_eq!((error.code, error.errcode.as_deref()), (ErrorCode::Unauthenticated, Some("M_USER_LOCKED")));
+    assert_eq!(error.extra.as_deref(), Some(r#"{"soft_logout":true}"#));
+    world.append_user(BOB, account(false)).await;
+    worker.catch_up(&world);
+    sync(&worker.syncs, poll(BOB, &first)).await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -32,7 +32,7 @@ pub(crate) async fn change_password(inner: &Inner, request: ChangePasswordReques
     if request.logout_devices {
         let mut devices = inner.shared.reader.devices(&command.user_id).await?;
         devices.remove(&kept);
-        logout::end(turn, &command.user_id, devices).await?;
+        logout::end(inner, turn, &command.user_id, devices).await?;
     }
     Ok(ChangePasswordResponse {})
 }

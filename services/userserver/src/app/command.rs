@@ -53,6 +53,15 @@ pub(crate) async fn active_account(inner: &Inner, user_id: &str) -> Result<Accou
     }
 }
 
+/// Refuses a locked account: 401 `M_USER_LOCKED`, a soft logout.
+pub(crate) fn refuse_locked(account: &Account) -> Result<(), ServiceError> {
+    if !account.locked {
+        return Ok(());
+    }
+    let error = ServiceError::matrix(ErrorCode::Unauthenticated, "M_USER_LOCKED", "This account has been locked");
+    Err(error.with_extra(r#"{"soft_logout":true}"#.to_owned()))
+}
+
 /// `M_USER_DEACTIVATED`, 403.
 pub(crate) fn deactivated() -> ServiceError {
     ServiceError::matrix(ErrorCode::Forbidden, "M_USER_DEACTIVATED", "This account has been deactivated")

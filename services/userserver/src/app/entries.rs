@@ -1,10 +1,11 @@
 //! Log entries of users.
 
 use banyan_proto::users::{
-    AccessToken, AccessTokenIssued, AccessTokensRevoked, Account, Device, DeviceChanged, ProfileChanged, UserEntry,
-    user_entry::Kind,
+    AccessToken, AccessTokenIssued, AccessTokensRevoked, Account, Departure, DepartureChanged, Device, DeviceChanged,
+    ProfileChanged, RefreshToken, RefreshTokenIssued, UserEntry, user_entry::Kind,
 };
 use banyan_users::TokenHash;
+use prost::bytes::Bytes;
 
 /// An entry about a user.
 pub(crate) fn entry(user_id: &str, kind: Kind) -> UserEntry {
@@ -25,8 +26,20 @@ pub(crate) fn token_issued(user_id: &str, hash: &TokenHash, token: AccessToken) 
     entry(user_id, Kind::TokenIssued(AccessTokenIssued { token_hash, token: Some(token) }))
 }
 
-pub(crate) fn tokens_revoked(user_id: &str, token_hashes: Vec<prost::bytes::Bytes>) -> UserEntry {
-    entry(user_id, Kind::TokensRevoked(AccessTokensRevoked { token_hashes }))
+pub(crate) fn refresh_issued(user_id: &str, hash: &TokenHash, token: RefreshToken) -> UserEntry {
+    let token_hash = hash.as_bytes().to_vec().into();
+    entry(user_id, Kind::RefreshIssued(RefreshTokenIssued { token_hash, token: Some(token) }))
+}
+
+/// The end of tokens, access and refresh; `None` for none.
+pub(crate) fn tokens_revoked(user_id: &str, token_hashes: Vec<Bytes>, refresh_hashes: Vec<Bytes>) -> Option<UserEntry> {
+    let any = !(token_hashes.is_empty() && refresh_hashes.is_empty());
+    any.then(|| entry(user_id, Kind::TokensRevoked(AccessTokensRevoked { token_hashes, refresh_hashes })))
+}
+
+/// Whether a deactivated user has yet to leave rooms.
+pub(crate) fn departure(user_id: &str, departure: Option<Departure>) -> UserEntry {
+    entry(user_id, Kind::Departure(DepartureChanged { departure }))
 }
 
 /// A profile field, as JSON.

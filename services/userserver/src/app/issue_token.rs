@@ -1,13 +1,16 @@
 //! A new access token on a new or known device.
 
+use std::time::Duration;
+
 use banyan_core::ServiceError;
 use banyan_proto::{
     users::{self, Device, UserEntry, account::Kind},
     userserver::LoginResponse,
 };
 use banyan_users::{AccessToken, token};
+use prost::bytes::Bytes;
 
-use super::entries;
+use super::{command::Command, entries};
 use crate::host::Inner;
 
 /// The longest device id, in bytes.
@@ -23,6 +26,13 @@ pub(crate) struct Wanted {
     /// Not used where the device is known.
     pub(crate) display_name: String,
     pub(crate) remote_addr: String,
+    /// How long the access token is to last, for a client that can refresh it; `None`: for ever.
+    pub(crate) lifetime: Option<Duration>,
+}
+
+/// How long a tenant's access tokens last for clients that can refresh them.
+pub(crate) fn lifetime(command: &Command, refreshable: bool) -> Option<Duration> {
+    refreshable.then(|| Duration::from_secs(command.tenant.config().login.access_token_seconds))
 }
 
 impl Wanted {
@@ -59,24 +69,61 @@ pub(crate) async fn issue(inner: &Inner, user_id: &str, kind: Kind, wanted: &Wan
     let mut entries = Vec::new();
     let mut device =
         known.unwrap_or_else(|| Device { display_name: wanted.display_name.clone(), created: now, ..Device::default() });
-    let replaced = std::mem::take(&mut device.token_hashes);
-    if !replaced.is_empty() {
-        entries.push(entries::tokens_revoked(user_id, replaced));
-    }
-    let access_token = AccessToken::generate(&*shared.entropy);
-    let hash = access_token.hash();
-    device.token_hashes = vec![hash.as_bytes().to_vec().into()];
+    let (replaced, refreshed) = (std::mem::take(&mut device.token_hashes), std::mem::take(&mut device.refresh_hashes));
+    entries.extend(entries::tokens_revoked(user_id, replaced, refreshed));
+    device.next_token = Bytes::new();
+    device.next_refresh = Bytes::new();
     device.last_seen = now;
     device.last_seen_ip.clone_from(&wanted.remote_addr);
-    let row = users::AccessToken {
-        user_id: user_id.to_owned(),
-        device_id: device_id.clone(),
-        created: now,
-        expires: 0,
-        kind: kind.into(),
-    };
+    let pair = Pair { user_id, device_id: &device_id, kind, lifetime: wanted.lifetime, unconfirmed: false };
+    let issued = pair.issue(inner, &mut device);
     entries.push(entries::device(user_id, &device_id, Some(device)));
-    entries.push(entries::token_issued(user_id, &hash, row));
-    let answer = LoginResponse { user_id: user_id.to_owned(), access_token: access_token.reveal().to_owned(), device_id };
-    Ok(Issued { entries, answer })
+    entries.extend(issued.entries);
+    Ok(Issued { entries, answer: issued.answer })
+}
+
+/// An access token of a device, with a refresh token where it ends.
+pub(crate) struct Pair<'a> {
+    pub(crate) user_id: &'a str,
+    pub(crate) device_id: &'a str,
+    pub(crate) kind: Kind,
+    pub(crate) lifetime: Option<Duration>,
+    /// Its first use ends what came before it.
+    pub(crate) unconfirmed: bool,
+}
+
+impl Pair<'_> {
+    /// Makes the tokens and notes them with the device; the device's own entry is the caller's.
+    pub(crate) fn issue(&self, inner: &Inner, device: &mut Device) -> Issued {
+        let (entropy, now) = (&*inner.shared.entropy, inner.shared.clock.now().0);
+        let lasts = self.lifetime.map(|lifetime| i64::try_from(lifetime.as_micros()).unwrap_or(i64::MAX / 2));
+        let access_token = AccessToken::generate(entropy);
+        let hash = access_token.hash();
+        device.token_hashes.push(hash.as_bytes().to_vec().into());
+        let row = users::AccessToken {
+            user_id: self.user_id.to_owned(),
+            device_id: self.device_id.to_owned(),
+            created: now,
+            expires: lasts.map_or(0, |lasts| now.saturating_add(lasts)),
+            kind: self.kind.into(),
+            unconfirmed: self.unconfirmed,
+        };
+        let mut entries = vec![entries::token_issued(self.user_id, &hash, row)];
+        let mut answer = LoginResponse {
+            user_id: self.user_id.to_owned(),
+            access_token: access_token.reveal().to_owned(),
+            device_id: self.device_id.to_owned(),
+            ..LoginResponse::default()
+        };
+        if let Some(lifetime) = self.lifetime {
+            let refresh_token = AccessToken::generate_refresh(entropy);
+            let hash = refresh_token.hash();
+            device.refresh_hashes.push(hash.as_bytes().to_vec().into());
+            let row = users::RefreshToken { user_id: self.user_id.to_owned(), device_id: self.device_id.to_owned(), created: now };
+            entries.push(entries::refresh_issued(self.user_id, &hash, row));
+            answer.refresh_token = refresh_token.reveal().to_owned();
+            answer.expires_in_ms = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);
+        }
+        Issued { entries, answer }
+    }
 }

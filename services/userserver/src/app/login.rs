@@ -9,9 +9,9 @@ use zeroize::Zeroizing;
 
 use super::{
     authenticate,
-    command::{Command, deactivated},
+    command::{Command, active_account, deactivated, refuse_locked},
     entries,
-    issue_token::{Wanted, issue},
+    issue_token::{Wanted, issue, lifetime},
 };
 use crate::host::Inner;
 
@@ -19,18 +19,23 @@ use crate::host::Inner;
 pub(crate) async fn login(inner: &Inner, request: LoginRequest) -> Result<LoginResponse, ServiceError> {
     let password = Zeroizing::new(request.password);
     let command = Command::of_user(inner, request.caller)?;
-    if !command.tenant.config().login.password {
+    if !request.proved && !command.tenant.config().login.password {
         return Err(ServiceError::forbidden("Login by password is disabled"));
     }
     let mut wanted = Wanted {
         device_id: request.device_id,
         display_name: request.initial_device_display_name,
         remote_addr: request.remote_addr,
+        lifetime: lifetime(&command, request.refreshable),
     };
     wanted.check()?;
     let shard = inner.shard_of(&command.user_id)?;
     shard.earlier(command.request_id).await?;
-    let checked = authenticate::by_password(inner, &command, password).await?;
+    let checked = if request.proved {
+        active_account(inner, &command.user_id).await?
+    } else {
+        authenticate::by_password(inner, &command, password).await?
+    };
     let mut turn = shard.turn(&command.user_id, command.tenant_name(), command.request_id).await?;
     // Hashing takes its time: the account may have changed meanwhile.
     let account = inner.shared.reader.account(&command.user_id).await?;
@@ -39,6 +44,7 @@ pub(crate) async fn login(inner: &Inner, request: LoginRequest) -> Result<LoginR
     if account.deactivated {
         return Err(deactivated());
     }
+    refuse_locked(&account)?;
     // A retry stays on the device that the first try made.
     if let Some(device_id) = entries::device_of(&turn.earlier, &command.user_id) {
         wanted.device_id = device_id;

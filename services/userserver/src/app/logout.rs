@@ -23,15 +23,14 @@ use crate::{
 pub(crate) async fn logout(inner: &Inner, request: LogoutRequest) -> Result<LogoutResponse, ServiceError> {
     let command = Command::of_user(inner, request.caller)?;
     let shard = inner.shard_of(&command.user_id)?;
-    let mut turn = shard.turn(&command.user_id, command.tenant_name(), command.request_id).await?;
+    let turn = shard.turn(&command.user_id, command.tenant_name(), command.request_id).await?;
     let devices = if request.all {
         inner.shared.reader.devices(&command.user_id).await?
     } else {
         let hash = TokenHash::from_slice(&request.token_hash).ok_or_else(|| malformed("a token's hash has 32 bytes"))?;
         device_of_token(inner, &command.user_id, &hash).await?
     };
-    discard_all(inner, &mut turn, &command.user_id, devices.keys()).await?;
-    end(turn, &command.user_id, devices).await?;
+    end(inner, turn, &command.user_id, devices).await?;
     Ok(LogoutResponse {})
 }
 
@@ -48,12 +47,18 @@ async fn device_of_token(inner: &Inner, user_id: &str, hash: &TokenHash) -> Resu
     Ok(BTreeMap::from([(token.device_id, device)]))
 }
 
-/// Revokes the tokens and removes the devices; a user with very many has them removed in several groups.
-pub(super) async fn end(mut turn: Turn<'_>, user_id: &str, devices: BTreeMap<String, Device>) -> Result<(), ServiceError> {
+/// Empties the devices' queues, revokes their tokens and removes them; a user with very many has them removed in several groups.
+pub(super) async fn end(
+    inner: &Inner,
+    mut turn: Turn<'_>,
+    user_id: &str,
+    devices: BTreeMap<String, Device>,
+) -> Result<(), ServiceError> {
+    discard_all(inner, &mut turn, user_id, devices.keys()).await?;
     let mut ended: Vec<Vec<UserEntry>> = devices
         .into_iter()
         .map(|(device_id, device)| {
-            let revoked = (!device.token_hashes.is_empty()).then(|| entries::tokens_revoked(user_id, device.token_hashes));
+            let revoked = entries::tokens_revoked(user_id, device.token_hashes, device.refresh_hashes);
             revoked.into_iter().chain([entries::device(user_id, &device_id, None)]).collect()
         })
         .collect();

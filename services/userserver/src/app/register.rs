@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{
     command::Command,
     entries,
-    issue_token::{Wanted, issue},
+    issue_token::{Wanted, issue, lifetime},
 };
 use crate::{host::Inner, shard::Turn};
 
@@ -28,6 +28,7 @@ pub(crate) async fn register(inner: &Inner, request: RegisterRequest) -> Result<
         device_id: if request.guest { String::new() } else { request.device_id },
         display_name: request.initial_device_display_name,
         remote_addr: request.remote_addr,
+        lifetime: lifetime(&command, request.refreshable),
     };
     wanted.check()?;
     let shard = inner.shard_of(&command.user_id)?;

@@ -1,11 +1,14 @@
 //! The userserver over real shard logs on the memory store.
 
 mod account_data;
+mod deactivate;
 mod filter;
 mod login;
 mod logout;
+mod moderate;
 mod password;
 mod profile;
+mod refresh;
 mod register;
 mod registration_token;
 mod restart;

@@ -10,7 +10,8 @@ use banyan_proto::{
     transport::Transport,
     users::{Account, UserEntry, user_entry::Kind},
     userserver::{
-        Caller, ChangePasswordRequest, CheckPasswordRequest, LoginRequest, LoginResponse, LogoutRequest, RegisterRequest,
+        Caller, ChangePasswordRequest, CheckPasswordRequest, ConfirmTokenRequest, DeactivateRequest, FinishDepartureRequest,
+        LoginRequest, LoginResponse, LogoutRequest, ModerateAccountRequest, RefreshRequest, RegisterRequest,
         UseRegistrationTokenRequest, use_registration_token_request::Step, user_service_client::UserServiceClient,
     },
 };
@@ -59,7 +60,7 @@ impl World {
         let tenants = Tenants::new(vec![
             Tenant::new(config(), ServerKey::generate(&*entropy)).expect("a tenant"),
             Tenant::new(
-                TenantConfig { login: LoginConfig { password: false }, ..TenantConfig::new(QUIET) },
+                TenantConfig { login: LoginConfig { password: false, ..LoginConfig::default() }, ..TenantConfig::new(QUIET) },
                 ServerKey::generate(&*entropy),
             )
             .expect("a tenant"),
@@ -187,6 +188,26 @@ impl Process {
 
     pub(crate) async fn change_password(&self, request: ChangePasswordRequest) -> Result<(), ServiceError> {
         answer(self.client.clone().change_password(request).await).map(|_| ())
+    }
+
+    pub(crate) async fn refresh(&self, request: RefreshRequest) -> Result<LoginResponse, ServiceError> {
+        answer(self.client.clone().refresh(request).await)
+    }
+
+    pub(crate) async fn confirm_token(&self, request: ConfirmTokenRequest) -> Result<(), ServiceError> {
+        answer(self.client.clone().confirm_token(request).await).map(|_| ())
+    }
+
+    pub(crate) async fn deactivate_account(&self, request: DeactivateRequest) -> Result<(), ServiceError> {
+        answer(self.client.clone().deactivate(request).await).map(|_| ())
+    }
+
+    pub(crate) async fn finish_departure(&self, request: FinishDepartureRequest) -> Result<(), ServiceError> {
+        answer(self.client.clone().finish_departure(request).await).map(|_| ())
+    }
+
+    pub(crate) async fn moderate(&self, request: ModerateAccountRequest) -> Result<(), ServiceError> {
+        answer(self.client.clone().moderate_account(request).await).map(|_| ())
     }
 
     pub(crate) async fn logout(&self, request: LogoutRequest) -> Result<(), ServiceError> {

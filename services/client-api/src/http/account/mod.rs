@@ -1,4 +1,5 @@
 //! Below `/account`.
 
+pub(crate) mod deactivate;
 pub(crate) mod password;
 pub(crate) mod whoami;

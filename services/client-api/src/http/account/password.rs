@@ -5,7 +5,7 @@ use banyan_http::{Json, MatrixError};
 use serde_json::{Map, Value};
 
 use crate::{
-    app::{App, uia::Uia},
+    app::App,
     http::{
         extract::Caller,
         reply::{challenged, empty},
@@ -18,9 +18,5 @@ pub(crate) async fn post(
     Caller(requester): Caller,
     Json(body): Json<Map<String, Value>>,
 ) -> Result<Response, MatrixError> {
-    let outcome = app.change_password(&requester, &body).await?;
-    Ok(challenged(match outcome {
-        Uia::Done(()) => Uia::Done(empty()),
-        Uia::Challenge(body) => Uia::Challenge(body),
-    }))
+    Ok(challenged(app.change_password(&requester, &body).await?.map(|()| empty())))
 }
