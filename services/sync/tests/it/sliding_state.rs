@@ -126,6 +126,18 @@ async fn changes_of_members_come_without_a_hole_and_with_one_all_is_forgotten() 
     }
     let gap = worker.slide(&world, ask(ME, Some(pos(&next)), &body)).await;
     assert_eq!((&gap["rooms"][ROOM]["limited"], members(&gap, ROOM)), (&json!(true), vec![ZOE.to_owned()]));
+    // Whom it was told before the hole is told again.
+    world.join(ROOM, "@c:x").await;
+    let next = worker.slide(&world, ask(ME, Some(pos(&gap)), &body)).await;
+    assert_eq!(members(&next, ROOM), ["@c:x"]);
+    for _ in 0..3 {
+        world.say(ROOM, ZOE, "la").await;
+    }
+    let gap = worker.slide(&world, ask(ME, Some(pos(&next)), &body)).await;
+    assert_eq!((&gap["rooms"][ROOM]["limited"], members(&gap, ROOM)), (&json!(true), vec![ZOE.to_owned()]));
+    world.say(ROOM, "@c:x", "who am I").await;
+    let next = worker.slide(&world, ask(ME, Some(pos(&gap)), &body)).await;
+    assert_eq!(members(&next, ROOM), ["@c:x"]);
 }
 
 #[tokio::test]
