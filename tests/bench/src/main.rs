@@ -10,8 +10,9 @@ mod target;
 use std::{error::Error, path::PathBuf, slice, time::Duration};
 
 use clap::{Parser, ValueEnum};
+use people::Person;
 use report::{Better, Figure};
-use scenarios::{cluster, delivery, initial_sync, sends, wake};
+use scenarios::{cluster, delivery, initial_sync, many_rooms, sends, wake};
 use target::Target;
 
 #[derive(Parser)]
@@ -35,7 +36,7 @@ struct Arguments {
     /// Long polls to wake.
     #[arg(long, default_value_t = 1000)]
     readers: usize,
-    /// Rooms of the initial sync.
+    /// Rooms of someone in many.
     #[arg(long, default_value_t = 1000)]
     rooms: usize,
 }
@@ -64,6 +65,8 @@ enum Scenario {
     Wake,
     /// An initial sync with many rooms.
     InitialSync,
+    /// The first answer of a sliding sync, and incremental syncs, with many rooms.
+    ManyRooms,
     /// Sends per second in a cluster, and the stalls of senders when a roomserver is killed or drained. No peer takes part.
     Cluster,
 }
@@ -112,9 +115,16 @@ async fn measure(name: &str, launcher: &std::path::Path, arguments: &Arguments) 
         let target = Target::start(name, launcher).await?;
         figures.extend(wake::run(&target.server, arguments.readers).await?);
     }
-    if wanted(Scenario::InitialSync) {
+    if wanted(Scenario::InitialSync) || wanted(Scenario::ManyRooms) {
         let target = Target::start(name, launcher).await?;
-        figures.extend(initial_sync::run(&target.server, arguments.rooms).await?);
+        let person = Person::register(&target.server, "manyrooms").await?;
+        let rooms = person.make_rooms(arguments.rooms).await?;
+        if wanted(Scenario::InitialSync) {
+            figures.extend(initial_sync::run(&person, rooms.len()).await?);
+        }
+        if wanted(Scenario::ManyRooms) {
+            figures.extend(many_rooms::run(&person, &rooms).await?);
+        }
     }
     Ok(figures)
 }

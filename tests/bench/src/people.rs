@@ -46,6 +46,20 @@ impl Person {
         Ok(text(&connection.json(Method::POST, "/_matrix/client/v3/createRoom", Some(body)).await?, "room_id"))
     }
 
+    /// Makes `count` rooms of a name, a topic and three messages each, a few at a time. Gives their ids.
+    pub(crate) async fn make_rooms(&self, count: usize) -> Result<Vec<String>, RequestError> {
+        let room = |n: usize| async move {
+            let mut connection = self.connect();
+            let body = json!({ "preset": "private_chat", "name": format!("Room {n}"), "topic": "One of many" });
+            let room = self.create_room(&mut connection, &body).await?;
+            for message in 0..3 {
+                send(&mut connection, &room, &format!("m{message}")).await?;
+            }
+            Ok(room)
+        };
+        stream::iter((0..count).map(room)).buffer_unordered(8).try_collect().await
+    }
+
     pub(crate) async fn join(&self, connection: &mut Connection, room: &str) -> Result<(), RequestError> {
         connection.raw(Method::POST, &format!("/_matrix/client/v3/rooms/{room}/join"), Some(&json!({}))).await.map(|_| ())
     }

@@ -1,35 +1,17 @@
 //! An initial sync of someone in many rooms.
 
-use futures::{StreamExt, TryStreamExt, stream};
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::sends::now;
 use crate::{
     connection::RequestError,
-    people::{Person, Server, send},
+    people::Person,
     report::{Better, Figure, Times},
 };
 
-/// Time of an initial sync with `rooms` rooms of a name, a topic and a few messages each.
-pub(crate) async fn run(server: &Server, rooms: usize) -> Result<Vec<Figure>, RequestError> {
-    let person = Person::register(server, "manyrooms").await?;
-    stream::iter(0..rooms)
-        .map(|n| {
-            let person = &person;
-            async move {
-                let mut connection = person.connect();
-                let body = json!({ "preset": "private_chat", "name": format!("Room {n}"), "topic": "One of many" });
-                let room = person.create_room(&mut connection, &body).await?;
-                for message in 0..3 {
-                    send(&mut connection, &room, &format!("m{message}")).await?;
-                }
-                Ok::<_, RequestError>(())
-            }
-        })
-        .buffer_unordered(8)
-        .try_collect::<Vec<_>>()
-        .await?;
+/// Time of an initial sync of a person in `rooms` rooms of a name, a topic and a few messages each.
+pub(crate) async fn run(person: &Person, rooms: usize) -> Result<Vec<Figure>, RequestError> {
     let mut connection = person.connect();
     let mut times = Times::new();
     let mut bytes = 0;

@@ -3,5 +3,6 @@
 pub(crate) mod cluster;
 pub(crate) mod delivery;
 pub(crate) mod initial_sync;
+pub(crate) mod many_rooms;
 pub(crate) mod sends;
 pub(crate) mod wake;
