@@ -15,6 +15,8 @@ use tokio::process::Command;
 pub enum Library {
     /// matrix-js-sdk, on the Node.js that its package file pins.
     JsSdk,
+    /// The same through sliding sync.
+    JsSdkSliding,
     /// matrix-nio.
     Nio,
 }
@@ -34,9 +36,10 @@ struct Report {
 /// If a script fails, or someone did not receive every message exactly once, in each sender's order, and in the same order as the
 /// other person.
 pub async fn two_people(library: Library, alice: &str, bob: &str, messages: usize, suffix: &str) {
-    let plan = json!({ "alice": alice, "bob": bob, "messages": messages, "suffix": suffix }).to_string();
+    let sliding = library == Library::JsSdkSliding;
+    let plan = json!({ "alice": alice, "bob": bob, "messages": messages, "suffix": suffix, "sliding": sliding }).to_string();
     let mut command = match library {
-        Library::JsSdk => {
+        Library::JsSdk | Library::JsSdkSliding => {
             let home = js_home();
             let mut command = Command::new(home.join("node_modules/.bin/node"));
             command.current_dir(home).arg("chat.mjs");

@@ -21,6 +21,14 @@ async fn two_people_of_matrix_js_sdk_talk_on_one_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn two_people_of_matrix_js_sdk_talk_through_sliding_sync() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = embedded(dir.path()).await;
+    two_people(Library::JsSdkSliding, &node.client_url(), &node.client_url(), 200, "sliding").await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_people_of_matrix_nio_talk_on_one_process() {
     let dir = tempfile::tempdir().unwrap();
     let mut node = embedded(dir.path()).await;
@@ -33,5 +41,6 @@ async fn two_people_of_either_library_talk_on_a_cluster() {
     let cluster = Cluster::start(2, &["chat.test"]).await;
     let urls = cluster.client_urls();
     two_people(Library::JsSdk, &urls[0], &urls[1], 200, "cluster").await;
+    two_people(Library::JsSdkSliding, &urls[0], &urls[1], 200, "sliding").await;
     two_people(Library::Nio, &urls[0], &urls[1], 200, "cluster").await;
 }

@@ -1,11 +1,14 @@
-// Two users of matrix-js-sdk register, make a room, invite, join and exchange messages through /sync.
+// Two users of matrix-js-sdk register, make a room, invite, join and exchange messages through /sync or sliding sync.
 //
-// Usage: node chat.mjs '{"alice": URL, "bob": URL, "messages": N, "suffix": TEXT}'
+// Usage: node chat.mjs '{"alice": URL, "bob": URL, "messages": N, "suffix": TEXT, "sliding": BOOLEAN}'
 //   alice, bob: base URLs of the client-server API, possibly of different server names and replicas.
 //   messages: how many each of them sends.
-// Prints one JSON line with what each of them received, in order; exits 1 when anything fails. The caller judges the order.
+//   sliding: through sliding sync (MSC4186).
+// Beside the messages, Bob sets account data, and Alice sends his device a message. Prints one JSON line with what each of them received,
+// in order; exits 1 when anything fails. The caller judges the order.
 import * as sdk from "matrix-js-sdk";
 import { logger } from "matrix-js-sdk/lib/logger.js";
+import { SlidingSync } from "matrix-js-sdk/lib/sliding-sync.js";
 
 logger.disableAll?.();
 const plan = JSON.parse(process.argv[2]);
@@ -17,6 +20,13 @@ function deadline(promise, what) {
         timer = setTimeout(() => reject(new Error(`gave up waiting for ${what}`)), patience);
     });
     return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+// One list of all rooms, as the SDK asks for it.
+function slidingSync(client, baseUrl) {
+    const state = [["m.room.create", ""], ["m.room.name", ""], ["m.room.power_levels", ""], ["m.room.member", "$ME"], ["m.room.member", "$LAZY"]];
+    const list = { ranges: [[0, 99]], timeline_limit: 500, required_state: state, filters: {} };
+    return new SlidingSync(baseUrl, new Map([["all", list]]), { timeline_limit: 500, required_state: state }, client, 30_000);
 }
 
 // Registers, then logs in with the password: both ways of getting a token are used.
@@ -46,12 +56,15 @@ async function person(name, baseUrl) {
     client.on(sdk.ClientEvent.Event, (event) => {
         if (event.getType() === "m.room.message") received.push([event.getId(), event.getSender(), event.getContent().body]);
     });
+    const toDevice = [];
+    client.on(sdk.ClientEvent.ToDeviceEvent, (event) => toDevice.push([event.getSender(), event.getType(), event.getContent()]));
     const started = new Promise((resolve) => {
         client.on(sdk.ClientEvent.Sync, (state) => state === "PREPARED" && resolve());
     });
-    await client.startClient({ initialSyncLimit: 500, lazyLoadMembers: false });
+    const sliding = plan.sliding ? { slidingSync: slidingSync(client, baseUrl) } : {};
+    await client.startClient({ initialSyncLimit: 500, lazyLoadMembers: false, ...sliding });
     await deadline(started, `${name}'s first sync`);
-    return { client, received, userId: login.user_id };
+    return { client, received, toDevice, userId: login.user_id, deviceId: login.device_id };
 }
 
 async function until(condition, what) {
@@ -68,6 +81,15 @@ async function sendAll(who, roomId) {
     }
 }
 
+// Account data that are set are there once the sync tells them; a message to a device comes once.
+async function aside(alice, bob) {
+    await deadline(bob.client.setAccountData("test.banyan.mood", { mood: "curious" }), "the account data");
+    if (bob.client.getAccountData("test.banyan.mood")?.getContent().mood !== "curious") throw new Error("other account data");
+    const content = { to: bob.userId };
+    await alice.client.sendToDevice("test.banyan.hint", new Map([[bob.userId, new Map([[bob.deviceId, content]])]]));
+    await until(() => bob.toDevice.length > 0, "the message to Bob's device");
+}
+
 async function main() {
     const alice = await person("alice", plan.alice);
     const bob = await person("bob", plan.bob);
@@ -79,9 +101,11 @@ async function main() {
     await until(() => bob.client.getRoom(roomId)?.getMyMembership() === "invite", "the invite");
     await bob.client.joinRoom(roomId);
     await until(() => alice.client.getRoom(roomId)?.getJoinedMemberCount() === 2, "the join");
-    await Promise.all([sendAll(alice, roomId), sendAll(bob, roomId)]);
+    await Promise.all([sendAll(alice, roomId), sendAll(bob, roomId), aside(alice, bob)]);
     const total = 2 * plan.messages;
     await until(() => alice.received.length >= total && bob.received.length >= total, `${total} messages each`);
+    const hint = JSON.stringify([[alice.userId, "test.banyan.hint", { to: bob.userId }]]);
+    if (JSON.stringify(bob.toDevice) !== hint) throw new Error(`to Bob's device: ${JSON.stringify(bob.toDevice)}`);
     const report = {
         room: roomId,
         name: bob.client.getRoom(roomId).name,

@@ -5,6 +5,7 @@
 mod bundles;
 mod cases;
 mod client;
+mod counted;
 mod filters;
 mod lazy;
 mod left;
@@ -13,6 +14,7 @@ mod rooms;
 mod sliding;
 mod sliding_account_data;
 mod sliding_connection;
+mod sliding_large;
 mod sliding_lists;
 mod sliding_model;
 mod sliding_rooms;

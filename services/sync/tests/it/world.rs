@@ -131,9 +131,13 @@ impl World {
     }
 
     pub(crate) fn worker(&self) -> Worker {
+        self.worker_over(self.store.clone())
+    }
+
+    /// One that reads through a store of its own, over the same rows.
+    pub(crate) fn worker_over(&self, store: Arc<dyn Store>) -> Worker {
         let clock: Arc<dyn Clock> = Arc::new(self.clock.clone());
         let tails = Tails::new(self.shards, clock.clone(), &self.config, Metrics::default());
-        let store: Arc<dyn Store> = self.store.clone();
         let source = Source::new(RoomReader::new(store.clone(), 1 << 20), UserReader::new(store), self.shards);
         let owner = Arc::new(self.owner.clone());
         let syncs = Arc::new(Syncs::new(tails.clone(), source, owner, clock, self.config.clone(), Metrics::default()));
