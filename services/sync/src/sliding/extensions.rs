@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::lists::Matched;
+use super::{account_data, lists::Matched, render, to_device};
 use crate::error::SyncError;
 
 /// The extensions of a request.
@@ -68,5 +68,27 @@ impl Scope {
             names.as_ref().is_none_or(|names| names.iter().any(|known| known == "*" || known == name))
         };
         room.lists.iter().any(|list| takes(&self.lists, list)) || (room.subscribed && takes(&self.rooms, &room.glimpse.room))
+    }
+}
+
+/// What the extensions tell.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    pub(super) account_data: account_data::Told,
+    pub(super) to_device: Option<to_device::Told>,
+}
+
+impl Told {
+    /// Whether there is nothing to wake a client for.
+    pub(super) fn is_empty(&self) -> bool {
+        let messages = self.to_device.as_ref().is_some_and(|told| !told.events.is_empty());
+        self.account_data.is_empty() && !messages
+    }
+
+    /// By name, each JSON.
+    pub(super) fn render(&self) -> Vec<(&'static str, Vec<u8>)> {
+        let to_device = self.to_device.as_ref().map(|told| ("to_device", render::to_device(told)));
+        let account_data = (!self.account_data.is_empty()).then(|| ("account_data", render::account_data(&self.account_data)));
+        [to_device, account_data].into_iter().flatten().collect()
     }
 }

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     account_data,
-    connection::{Connection, Id, Sent},
+    connection::{Connection, Sent},
+    extensions,
     facts::FactsCache,
     lists::{self, Matched, View},
     news::{look, passed},
@@ -19,7 +20,7 @@ use super::{
     request::{Request, Wish},
     rooms::{self, Ask, Told},
     table::{Connections, Found, Owner},
-    to_device::{self, Unread},
+    to_device::Unread,
 };
 use crate::{
     admission::Admission,
@@ -73,21 +74,11 @@ impl Asked<'_> {
     }
 }
 
-/// What a response says.
+/// What a response says beside the rooms, which were written as they were made.
 struct Answer {
     token: StreamToken,
     counts: BTreeMap<String, usize>,
-    rooms: Vec<(String, Vec<u8>)>,
-    account_data: account_data::Told,
-    to_device: Option<to_device::Told>,
-    causes: Vec<String>,
-}
-
-impl Answer {
-    fn is_empty(&self) -> bool {
-        let messages = self.to_device.as_ref().is_some_and(|told| !told.events.is_empty());
-        self.rooms.is_empty() && self.account_data.is_empty() && !messages
-    }
+    extensions: extensions::Told,
 }
 
 /// What answers share with syncs.
@@ -152,6 +143,7 @@ impl Sliding {
         let timeout = request.timeout.min(self.config.max_timeout.0);
         let mut over = std::pin::pin!(tokio::time::sleep(timeout));
         let mut is_over = since.is_none() || timeout.is_zero();
+        let mut body = render::Body::new(sink);
         loop {
             let load = || self.source.load(&request.user);
             let warmth = self.tails.warm(user, self.config.catch_up.0, load).await?;
@@ -161,10 +153,11 @@ impl Sliding {
             if let Some(error) = glance.user.as_ref().and_then(|changes| ended(&request.device, &request.token_hash, changes)) {
                 return Err(error);
             }
-            let answer = self.answer(asked, (&mut found.connection, since.as_ref()), glance).await?;
-            if is_over || !answer.is_empty() {
-                self.metrics.answered(if answer.is_empty() { "sliding_empty" } else { "sliding" });
-                return self.finish(asked, (found, answer), sink).await;
+            let answer = self.answer(asked, (&mut found.connection, since.as_ref()), glance, &mut body).await?;
+            let empty = body.rooms() == 0 && answer.extensions.is_empty();
+            if is_over || !empty {
+                self.metrics.answered(if empty { "sliding_empty" } else { "sliding" });
+                return self.finish(asked, (found, answer), body).await;
             }
             // Nothing was told: the connection, as it is at the new position, is good for that one, too.
             since = Some(answer.token);
@@ -176,31 +169,29 @@ impl Sliding {
         }
     }
 
-    /// Keeps the connection, if it changed, and writes the response.
-    async fn finish(&self, asked: &Asked<'_>, (mut found, answer): (Found, Answer), sink: &mut Sink) -> Result<(), SyncError> {
+    /// Keeps the connection, if it changed, and ends the response.
+    async fn finish(
+        &self,
+        asked: &Asked<'_>,
+        (mut found, answer): (Found, Answer),
+        body: render::Body<'_>,
+    ) -> Result<(), SyncError> {
         let base = match found.base {
             Some(base) if !found.connection.is_changed() => base,
             _ => self.connections.save(asked.owner(), &mut found).await?,
         };
         let pos = Position { base, token: answer.token }.to_string();
-        let mut extensions = Vec::new();
-        if let Some(told) = &answer.to_device {
-            extensions.push(("to_device", render::to_device(told)));
-        }
-        if !answer.account_data.is_empty() {
-            extensions.push(("account_data", render::account_data(&answer.account_data)));
-        }
-        let lists = answer.counts.iter().map(|(name, count)| (name.as_str(), *count)).collect();
-        sink.caused_by(answer.causes);
-        render::Body { pos: &pos, lists, rooms: &answer.rooms, extensions }.write(sink).await
+        body.end(&pos, &answer.counts, &answer.extensions.render()).await
     }
 
-    /// What there is to tell at a moment, and the connection after it was told.
+    /// What there is to tell at a moment, and the connection after it was told. The rooms are written as they are made: all of them
+    /// together may be too large to hold.
     async fn answer(
         &self,
         asked: &Asked<'_>,
         (connection, since): (&mut Connection, Option<&StreamToken>),
         mut glance: Glance,
+        body: &mut render::Body<'_>,
     ) -> Result<Answer, SyncError> {
         let (request, wish) = (asked.request, asked.wish);
         let user = request.user.as_str();
@@ -216,6 +207,7 @@ impl Sliding {
         ongoing::add_heads(&self.source, &mut plans).await?;
         let causes = trace::causes(&plans);
         let _answering = trace::answer(&causes);
+        body.caused_by(causes);
         let context = self.context(request, &glance);
         // Collected, for a lazy iterator in a stream hides from the compiler that the future may move between threads.
         let told: Vec<_> = looked
@@ -227,12 +219,16 @@ impl Sliding {
                 tell(&context, room, Ask { plan, config: &room.config, sent, live_from, dm })
             })
             .collect();
-        let told: Vec<(Id, Sent, Option<Vec<u8>>)> = stream::iter(told).buffered(self.config.parallel_rooms).try_collect().await?;
-        let mut answered = Vec::new();
-        for ((room, _), (id, sent, json)) in looked.iter().zip(told) {
-            connection.set(id, sent);
-            answered.extend(json.map(|json| (room.glimpse.room.to_string(), json)));
+        let mut told = stream::iter(told).buffered(self.config.parallel_rooms);
+        let mut sent = Vec::with_capacity(looked.len());
+        while let Some((room, after, json)) = told.try_next().await? {
+            if let Some(json) = json {
+                body.room(&room.glimpse.room, &json).await?;
+            }
+            sent.push((room.id, after));
         }
+        drop(told);
+        sent.into_iter().for_each(|(id, after)| connection.set(id, after));
         passed.keep(connection, &listing);
         let scope = wish.extensions.account_data();
         let changes = (&glance, since.map(|since| since.user));
@@ -241,7 +237,7 @@ impl Sliding {
             Some(unread) => Some(unread.tell(&self.to_device, asked.recipient(), glance.token.user.0).await?),
             None => None,
         };
-        Ok(Answer { counts: listing.counts, rooms: answered, account_data, to_device, causes, token: glance.token })
+        Ok(Answer { token: glance.token, counts: listing.counts, extensions: extensions::Told { account_data, to_device } })
     }
 
     fn context(&self, request: &Request, glance: &Glance) -> Context {
@@ -260,9 +256,13 @@ impl Sliding {
 }
 
 /// What is told of a room, rendered unless there is nothing, and what the client has of it afterwards.
-async fn tell(context: &Context, room: &Matched<'_>, ask: Ask<'_>) -> Result<(Id, Sent, Option<Vec<u8>>), SyncError> {
+async fn tell<'a, 'b>(
+    context: &Context,
+    room: &'b Matched<'a>,
+    ask: Ask<'_>,
+) -> Result<(&'b Matched<'a>, Sent, Option<Vec<u8>>), SyncError> {
     let context = Context { filter: Arc::new(Filter::of_timeline(ask.config.timeline_limit)), ..context.clone() };
     let told: Told = rooms::tell(&context, &ask).await?;
     let json = if told.is_empty() { None } else { Some(render::room(&context, &told, &room.lists)?) };
-    Ok((room.id, told.after(&ask), json))
+    Ok((room, told.after(&ask), json))
 }

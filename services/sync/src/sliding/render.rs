@@ -1,5 +1,7 @@
 //! The JSON of a response.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::{
@@ -107,30 +109,59 @@ fn list(out: &mut Vec<u8>, events: &[Vec<u8>]) {
     }
 }
 
-/// A response: its position, the lists with their counts, rooms and extensions, each JSON.
+/// A response while it is written: rooms as they are made, then what is known at the end.
 pub(super) struct Body<'a> {
-    pub(super) pos: &'a str,
-    pub(super) lists: Vec<(&'a str, usize)>,
-    pub(super) rooms: &'a [(String, Vec<u8>)],
-    pub(super) extensions: Vec<(&'static str, Vec<u8>)>,
+    sink: &'a mut Sink,
+    causes: Vec<String>,
+    rooms: usize,
 }
 
-impl Body<'_> {
-    /// Writes it.
-    pub(super) async fn write(&self, sink: &mut Sink) -> Result<(), SyncError> {
-        let lists: Map<String, Value> =
-            self.lists.iter().map(|(name, count)| ((*name).to_owned(), json!({ "count": count }))).collect();
-        sink.put(format!("{{\"pos\":{},\"lists\":{},\"rooms\":{{", json!(self.pos), Value::Object(lists)).as_bytes());
-        for (index, (room, json)) in self.rooms.iter().enumerate() {
-            member(sink, index, room, json);
-            sink.flush_full().await?;
+impl<'a> Body<'a> {
+    /// Nothing goes out before there is a room, or the end.
+    pub(super) const fn new(sink: &'a mut Sink) -> Self {
+        Self { sink, causes: Vec::new(), rooms: 0 }
+    }
+
+    /// What the response tells comes of these, unless a room went out already.
+    pub(super) fn caused_by(&mut self, causes: Vec<String>) {
+        self.causes = causes;
+    }
+
+    /// How many rooms were written.
+    pub(super) const fn rooms(&self) -> usize {
+        self.rooms
+    }
+
+    /// Writes a room.
+    pub(super) async fn room(&mut self, room: &str, json: &[u8]) -> Result<(), SyncError> {
+        self.begin();
+        member(self.sink, self.rooms, room, json);
+        self.rooms += 1;
+        self.sink.flush_full().await
+    }
+
+    /// Writes the rest: the lists with their counts, the extensions (each JSON), and the position.
+    pub(super) async fn end(
+        mut self,
+        pos: &str,
+        lists: &BTreeMap<String, usize>,
+        extensions: &[(&'static str, Vec<u8>)],
+    ) -> Result<(), SyncError> {
+        self.begin();
+        let lists: Map<String, Value> = lists.iter().map(|(name, count)| (name.clone(), json!({ "count": count }))).collect();
+        self.sink.put(format!("}},\"lists\":{},\"extensions\":{{", Value::Object(lists)).as_bytes());
+        for (index, (name, json)) in extensions.iter().enumerate() {
+            member(self.sink, index, name, json);
         }
-        sink.put(b"},\"extensions\":{");
-        for (index, (name, json)) in self.extensions.iter().enumerate() {
-            member(sink, index, name, json);
+        self.sink.put(format!("}},\"pos\":{}}}", json!(pos)).as_bytes());
+        self.sink.finish().await
+    }
+
+    fn begin(&mut self) {
+        if self.rooms == 0 {
+            self.sink.caused_by(std::mem::take(&mut self.causes));
+            self.sink.put(b"{\"rooms\":{");
         }
-        sink.put(b"}}");
-        sink.finish().await
     }
 }
 
