@@ -3,8 +3,8 @@
 use banyan_log::{Applier, DerivedRow, Entry};
 use banyan_proto::rooms::{
     AliasByRoomRow, AliasChanged, AliasRow, CurrentChange, CurrentStateRow, EventRow, EventStanding, Forgotten, Gap, GapRow,
-    ImportRow, Imported, Intent, IntentRow, Judged, MembershipRow, Outlier, Placed, Published, PublishedRow, Received, Redacted,
-    RoomEntry, RoomHead, StagedRow, TimelineRow, room_entry::Kind,
+    ImportRow, Imported, Intent, IntentRow, Judged, MembershipRow, Outlier, Placed, Published, PublishedRow, ReceiptRow, Receipts,
+    Received, Redacted, RoomEntry, RoomHead, StagedRow, TimelineRow, room_entry::Kind,
 };
 use banyan_store::{Write, key};
 use bytes::Bytes;
@@ -15,8 +15,8 @@ use crate::{
     RoomPlace,
     state::{NodeHash, store as state_node},
     tables::{
-        alias_by_room, current_state, event, gap, import, intent, membership_by_user, published_room, room_alias, room_head,
-        staged_event, timeline, transaction,
+        alias_by_room, current_state, event, gap, import, intent, membership_by_user, published_room, receipt, recent_receipt,
+        room_alias, room_head, staged_event, timeline, transaction,
     },
 };
 
@@ -73,6 +73,7 @@ impl Rows<'_> {
             Kind::Alias(alias) => self.alias(alias),
             Kind::Published(published) => self.published(published),
             Kind::Intent(intent) => self.intent(intent),
+            Kind::Receipts(receipts) => self.receipts(receipts),
         }
     }
 
@@ -258,6 +259,16 @@ impl Rows<'_> {
     fn intent(&mut self, intent: &Intent) {
         let row = (!intent.done).then(|| IntentRow { command: intent.command.clone(), seq: self.seq() });
         self.rows.push(intent::change(self.entry.log, self.room_id, &intent.name, row.as_ref()));
+    }
+
+    fn receipts(&mut self, receipts: &Receipts) {
+        for receipt in &receipts.receipts {
+            let row = ReceiptRow { receipt: Some(receipt.clone()), seq: self.seq() };
+            self.rows.push(receipt::put(self.room_id, receipt, &row));
+            if receipt.receipt_type == receipt::PUBLIC {
+                self.rows.push(recent_receipt::put(self.room_id, receipt.slot, &row));
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 mod events;
 mod members;
 mod names;
+mod receipts;
 mod relations;
 mod source;
 mod state;

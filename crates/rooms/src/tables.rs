@@ -11,6 +11,8 @@ pub mod import;
 pub mod intent;
 pub mod membership_by_user;
 pub mod published_room;
+pub mod receipt;
+pub mod recent_receipt;
 pub mod related;
 pub mod relation;
 pub mod room_alias;
@@ -39,6 +41,8 @@ pub static TABLES: &[&Table] = &[
     &intent::TABLE,
     &membership_by_user::TABLE,
     &published_room::TABLE,
+    &receipt::TABLE,
+    &recent_receipt::TABLE,
     &related::TABLE,
     &relation::TABLE,
     &room_alias::TABLE,

@@ -1,14 +1,18 @@
 //! What account data may be (specification: Client-Server API, "Client Config").
 
 use banyan_core::{ErrorCode, ServiceError};
+use bytes::Bytes;
 use ruma::RoomId;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The largest content, in bytes.
 pub const MAX_CONTENT: usize = 64 * 1024;
 
+/// The type of the event up to which its user has read everything of a room.
+pub const FULLY_READ: &str = "m.fully_read";
+
 /// Types that the server manages: clients may read them, and are told 405 when they set them, global or for a room.
-pub const SERVER_MANAGED: [&str; 2] = ["m.fully_read", "m.push_rules"];
+pub const SERVER_MANAGED: [&str; 2] = [FULLY_READ, "m.push_rules"];
 
 /// Checks what a client wants to set; `room_id` is empty for global.
 ///
@@ -34,6 +38,12 @@ pub fn check(room_id: &str, kind: &str, content: &[u8]) -> Result<(), ServiceErr
         Ok(_) => Err(ServiceError::bad_json("Content must be a JSON object.")),
         Err(_) => Err(ServiceError::matrix(ErrorCode::InvalidArgument, "M_NOT_JSON", "Content must be a JSON object.")),
     }
+}
+
+/// The content of [`FULLY_READ`].
+#[must_use]
+pub fn fully_read(event_id: &str) -> Bytes {
+    json!({ "event_id": event_id }).to_string().into()
 }
 
 /// Whether the server manages a type: a client that sets it is told 405 `M_BAD_JSON`.

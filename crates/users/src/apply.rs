@@ -3,14 +3,15 @@
 use banyan_log::{Applier, DerivedRow, Entry};
 use banyan_proto::users::{
     AccessTokenIssued, Account, AccountDataChanged, AccountDataRow, DepartureChanged, DeviceChanged, FilterRow, FilterStored,
-    ProfileChanged, ProfileRow, RefreshTokenIssued, RegistrationTokenUsed, ToDeviceDone, ToDeviceQueue, ToDeviceQueueRow,
-    ToDeviceReceived, ToDeviceRow, UserEntry, user_entry::Kind,
+    FullyReadMoved, ProfileChanged, ProfileRow, RefreshTokenIssued, RegistrationTokenUsed, ToDeviceDone, ToDeviceQueue,
+    ToDeviceQueueRow, ToDeviceReceived, ToDeviceRow, UserEntry, user_entry::Kind,
 };
 use banyan_store::{Key, Table, Write, key};
 use bytes::Bytes;
 use prost::Message;
 
 use crate::{
+    account_data,
     tables::{
         ACCESS_TOKEN, ACCOUNT, ACCOUNT_DATA, DEPARTURE, DEVICE, FILTER, PROFILE, REFRESH_TOKEN, REGISTRATION_TOKEN, TO_DEVICE,
         TO_DEVICE_MESSAGE, TO_DEVICE_QUEUE,
@@ -38,7 +39,7 @@ impl Applier for UserApplier {
                 access.chain(refresh).collect()
             }
             Kind::Profile(changed) => vec![profile(user_id, changed, seq)],
-            Kind::AccountData(changed) => vec![account_data(user_id, changed, seq)],
+            Kind::AccountData(changed) => vec![account_datum(user_id, changed, seq)],
             Kind::Filter(stored) => vec![filter(user_id, stored)],
             Kind::RegistrationToken(used) => vec![registration_token(used)?],
             Kind::DeviceList(_) => Vec::new(),
@@ -46,6 +47,7 @@ impl Applier for UserApplier {
             Kind::ToDeviceDone(done) => to_device_done(user_id, done)?,
             Kind::RefreshIssued(issued) => vec![refresh_token(issued)?],
             Kind::Departure(changed) => vec![departure(entry, user_id, changed)],
+            Kind::FullyRead(moved) => vec![fully_read(user_id, moved, seq)],
         })
     }
 }
@@ -91,12 +93,18 @@ fn profile(user_id: &str, changed: ProfileChanged, seq: u64) -> DerivedRow {
     put(&PROFILE, key![user_id], clustering, &ProfileRow { value: changed.value, seq })
 }
 
-fn account_data(user_id: &str, changed: AccountDataChanged, seq: u64) -> DerivedRow {
+fn account_datum(user_id: &str, changed: AccountDataChanged, seq: u64) -> DerivedRow {
     let clustering = key![changed.room_id, changed.r#type];
     if changed.content.is_empty() {
         return delete(&ACCOUNT_DATA, key![user_id], clustering);
     }
-    put(&ACCOUNT_DATA, key![user_id], clustering, &AccountDataRow { content: changed.content, seq })
+    put(&ACCOUNT_DATA, key![user_id], clustering, &AccountDataRow { content: changed.content, seq, place: None })
+}
+
+fn fully_read(user_id: &str, moved: FullyReadMoved, seq: u64) -> DerivedRow {
+    let content = account_data::fully_read(&moved.event_id);
+    let row = AccountDataRow { content, seq, place: moved.place };
+    put(&ACCOUNT_DATA, key![user_id], key![moved.room_id, account_data::FULLY_READ], &row)
 }
 
 fn filter(user_id: &str, stored: FilterStored) -> DerivedRow {

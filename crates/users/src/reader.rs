@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use banyan_core::{ServiceError, ShardId};
 use banyan_proto::users::{
-    AccessToken, Account, AccountDataRow, Departure, Device, FilterRow, ProfileRow, RefreshToken, RegistrationTokenRow,
+    AccessToken, Account, AccountDataRow, Departure, Device, EventPlace, FilterRow, ProfileRow, RefreshToken, RegistrationTokenRow,
 };
 use banyan_store::{Key, KeyPart, Range, Row, Store, Table, key};
 use bytes::Bytes;
@@ -14,7 +14,9 @@ use prost::Message;
 use serde_json::Value;
 
 use crate::{
-    ReadError, TokenHash, push_rules,
+    ReadError, TokenHash,
+    account_data::FULLY_READ,
+    push_rules,
     tables::{ACCESS_TOKEN, ACCOUNT, ACCOUNT_DATA, DEPARTURE, DEVICE, FILTER, PROFILE, REFRESH_TOKEN, REGISTRATION_TOKEN},
     user_id,
 };
@@ -134,6 +136,12 @@ impl UserReader {
         Ok(row.map(data))
     }
 
+    /// Where the event of m.fully_read stands in a room; `None` if it is not set.
+    pub async fn fully_read_place(&self, user_id: &str, room_id: &str) -> Result<Option<EventPlace>, ReadError> {
+        let row: Option<AccountDataRow> = self.get(&ACCOUNT_DATA, key![user_id], key![room_id, FULLY_READ]).await?;
+        Ok(row.and_then(|row| row.place))
+    }
+
     /// The global account data of a user, by type. `m.push_rules` is always there and up to date.
     pub async fn global_account_data(&self, user_id: &str) -> Result<Vec<AccountData>, ServiceError> {
         let rows = self.scan(&ACCOUNT_DATA, key![user_id], Range::prefix(key![""], PAGE)).await?;
@@ -219,7 +227,7 @@ fn account_data_rows(rows: Vec<Row>) -> Result<Vec<AccountData>, ReadError> {
 fn with_push_rules(user_id: &str, mut data: Vec<AccountData>) -> Result<Vec<AccountData>, ServiceError> {
     let is_push_rules = |item: &AccountData| item.room_id.is_none() && item.kind == push_rules::ACCOUNT_DATA_TYPE;
     let stored = data.iter().position(is_push_rules).map(|at| data.remove(at));
-    let stored = stored.map(|item| AccountDataRow { content: item.content, seq: item.seq });
+    let stored = stored.map(|item| AccountDataRow { content: item.content, seq: item.seq, place: None });
     let at = data.partition_point(|item| item.room_id.is_none() && item.kind.as_str() < push_rules::ACCOUNT_DATA_TYPE);
     data.insert(at, push_rules_data(user_id, stored)?);
     Ok(data)

@@ -7,8 +7,8 @@ use banyan_proto::{
     roomserver::{
         ChangeMembershipRequest, ChangeMembershipResponse, ClaimAliasRequest, ClaimAliasResponse, CreateRoomRequest,
         CreateRoomResponse, ForgetRoomRequest, ForgetRoomResponse, PrepareRoomRequest, PrepareRoomResponse, ReleaseAliasRequest,
-        ReleaseAliasResponse, SendEventRequest, SendEventResponse, UpgradeRoomRequest, UpgradeRoomResponse,
-        room_service_server::RoomService,
+        ReleaseAliasResponse, SendEventRequest, SendEventResponse, SetReceiptsRequest, SetReceiptsResponse, UpgradeRoomRequest,
+        UpgradeRoomResponse, room_service_server::RoomService,
     },
     status::to_status,
 };
@@ -25,6 +25,7 @@ use crate::{
         prepare_room::{self, PrepareRoom},
         release_alias,
         send_event::{self, SendEvent},
+        set_receipts::{self, SetReceipts},
         upgrade_room::{self, UpgradeRoom},
     },
     host::Inner,
@@ -112,6 +113,14 @@ impl Rpc {
         Ok(ForgetRoomResponse {})
     }
 
+    async fn receipts(&self, request: SetReceiptsRequest) -> Result<SetReceiptsResponse, ServiceError> {
+        let SetReceiptsRequest { caller, room_id, receipts } = request;
+        let command = SetReceipts { caller: Caller::read(caller)?, room_id: room(&room_id)?, receipts };
+        let shard = self.inner.shard_of(command.room_id.as_str())?;
+        shard.run(set_receipts::set_receipts(shard.clone(), command)).await?;
+        Ok(SetReceiptsResponse {})
+    }
+
     async fn upgrade(&self, request: UpgradeRoomRequest) -> Result<UpgradeRoomResponse, ServiceError> {
         let command = UpgradeRoom {
             caller: Caller::read(request.caller)?,
@@ -172,6 +181,10 @@ impl RoomService for Rpc {
 
     async fn forget_room(&self, request: Request<ForgetRoomRequest>) -> Result<Response<ForgetRoomResponse>, Status> {
         self.answer("forget_room", self.forget(request.into_inner()).await)
+    }
+
+    async fn set_receipts(&self, request: Request<SetReceiptsRequest>) -> Result<Response<SetReceiptsResponse>, Status> {
+        self.answer("set_receipts", self.receipts(request.into_inner()).await)
     }
 
     async fn upgrade_room(&self, request: Request<UpgradeRoomRequest>) -> Result<Response<UpgradeRoomResponse>, Status> {

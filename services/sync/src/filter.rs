@@ -42,6 +42,8 @@ pub struct Filter {
     pub timeline: RoomEventFilter,
     /// State.
     pub state: RoomEventFilter,
+    /// Receipts and typing notifications.
+    pub ephemeral: RoomEventFilter,
     /// Account data of rooms.
     pub room_account_data: RoomEventFilter,
 }
@@ -106,6 +108,7 @@ impl Filter {
             include_leave: room.include_leave.unwrap_or_default(),
             timeline: RoomEventFilter { limit, ..RoomEventFilter::new(timeline) },
             state: RoomEventFilter::new(room.state.unwrap_or_default()),
+            ephemeral: RoomEventFilter::new(room.ephemeral.unwrap_or_default()),
             room_account_data: RoomEventFilter::new(room.account_data.unwrap_or_default()),
         })
     }

@@ -11,6 +11,7 @@ mod issue_token;
 pub(crate) mod login;
 pub(crate) mod logout;
 pub(crate) mod moderate_account;
+pub(crate) mod move_fully_read;
 pub(crate) mod put_filter;
 pub(crate) mod refresh;
 pub(crate) mod register;

@@ -9,10 +9,10 @@ use banyan_proto::{
         AcknowledgeToDeviceRequest, AcknowledgeToDeviceResponse, ChangePasswordRequest, ChangePasswordResponse,
         CheckPasswordRequest, CheckPasswordResponse, ConfirmTokenRequest, ConfirmTokenResponse, DeactivateRequest,
         DeactivateResponse, FinishDepartureRequest, FinishDepartureResponse, LoginRequest, LoginResponse, LogoutRequest,
-        LogoutResponse, ModerateAccountRequest, ModerateAccountResponse, PutFilterRequest, PutFilterResponse, RefreshRequest,
-        RegisterRequest, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest, SetAccountDataResponse,
-        SetProfileRequest, SetProfileResponse, UseRegistrationTokenRequest, UseRegistrationTokenResponse,
-        user_service_server::UserService,
+        LogoutResponse, ModerateAccountRequest, ModerateAccountResponse, MoveFullyReadRequest, MoveFullyReadResponse,
+        PutFilterRequest, PutFilterResponse, RefreshRequest, RegisterRequest, SendToDeviceRequest, SendToDeviceResponse,
+        SetAccountDataRequest, SetAccountDataResponse, SetProfileRequest, SetProfileResponse, UseRegistrationTokenRequest,
+        UseRegistrationTokenResponse, user_service_server::UserService,
     },
 };
 use tonic::{Request, Response, Status};
@@ -86,6 +86,10 @@ impl UserService for Rpc {
 
     async fn set_account_data(&self, request: Request<SetAccountDataRequest>) -> Result<Response<SetAccountDataResponse>, Status> {
         answer(app::set_account_data::set_account_data(&self.0, request.into_inner())).await
+    }
+
+    async fn move_fully_read(&self, request: Request<MoveFullyReadRequest>) -> Result<Response<MoveFullyReadResponse>, Status> {
+        answer(app::move_fully_read::move_fully_read(&self.0, request.into_inner())).await
     }
 
     async fn put_filter(&self, request: Request<PutFilterRequest>) -> Result<Response<PutFilterResponse>, Status> {

@@ -130,3 +130,18 @@ fn what_is_no_entry_is_an_error() {
     broken.body = Bytes::from_static(b"\xff\xff\xff");
     assert!(RoomApplier.derive(&broken).is_err());
 }
+
+#[test]
+fn a_receipt_is_filed_by_its_user_and_only_a_public_one_by_its_room() {
+    let receipt = |receipt_type: &str| banyan_proto::rooms::Receipt {
+        user_id: "@a:x".to_owned(),
+        receipt_type: receipt_type.to_owned(),
+        thread_id: "main".to_owned(),
+        slot: 3,
+        ..Default::default()
+    };
+    let rows = rows(Kind::Receipts(Receipts { receipts: vec![receipt("m.read"), receipt("m.read.private")] }));
+    assert_eq!(names(&rows), [("receipt", true), ("recent_receipt", true), ("receipt", true)]);
+    assert_eq!(rows[0].1[2..], [KeyPart::from("!r:x"), KeyPart::from("m.read"), KeyPart::from("main")]);
+    assert_eq!(rows[1].1, [KeyPart::from("!r:x"), 3.into()]);
+}

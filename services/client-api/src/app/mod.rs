@@ -28,6 +28,7 @@ pub(crate) mod password;
 pub(crate) mod peek;
 pub(crate) mod profile;
 pub(crate) mod push_rules;
+pub(crate) mod receipts;
 pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod register_by_secret;

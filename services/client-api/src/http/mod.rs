@@ -165,6 +165,8 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "knockRoom" => post(knock::post),
         "leaveRoom" => post(rooms::leave::post),
         "forgetRoom" => post(rooms::forget::post),
+        "setReadMarker" => post(rooms::read_markers::post),
+        "postReceipt" => post(rooms::receipt::post),
         "inviteUser" => post(rooms::invite::post),
         "upgradeRoom" => post(rooms::upgrade::post),
         "kick" => post(rooms::kick::post),

@@ -25,6 +25,7 @@ pub(crate) enum Call {
     SendEvent(roomserver::SendEventRequest),
     ChangeMembership(roomserver::ChangeMembershipRequest),
     ForgetRoom(roomserver::ForgetRoomRequest),
+    SetReceipts(roomserver::SetReceiptsRequest),
     UpgradeRoom(roomserver::UpgradeRoomRequest),
     ClaimAlias(roomserver::ClaimAliasRequest),
     ReleaseAlias(roomserver::ReleaseAliasRequest),
@@ -40,6 +41,7 @@ pub(crate) enum Call {
     Logout(userserver::LogoutRequest),
     SetProfile(userserver::SetProfileRequest),
     SetAccountData(userserver::SetAccountDataRequest),
+    MoveFullyRead(userserver::MoveFullyReadRequest),
     PutFilter(userserver::PutFilterRequest),
     SendToDevice(userserver::SendToDeviceRequest),
     UseRegistrationToken(userserver::UseRegistrationTokenRequest),
@@ -142,6 +144,13 @@ impl RoomService for Fakes {
         request: Request<roomserver::ForgetRoomRequest>,
     ) -> Result<Response<roomserver::ForgetRoomResponse>, Status> {
         self.note("ForgetRoom", Call::ForgetRoom(request.into_inner()), roomserver::ForgetRoomResponse {})
+    }
+
+    async fn set_receipts(
+        &self,
+        request: Request<roomserver::SetReceiptsRequest>,
+    ) -> Result<Response<roomserver::SetReceiptsResponse>, Status> {
+        self.note("SetReceipts", Call::SetReceipts(request.into_inner()), roomserver::SetReceiptsResponse {})
     }
 
     async fn upgrade_room(
@@ -261,6 +270,13 @@ impl UserService for Fakes {
         request: Request<userserver::SetAccountDataRequest>,
     ) -> Result<Response<userserver::SetAccountDataResponse>, Status> {
         self.note("SetAccountData", Call::SetAccountData(request.into_inner()), userserver::SetAccountDataResponse {})
+    }
+
+    async fn move_fully_read(
+        &self,
+        request: Request<userserver::MoveFullyReadRequest>,
+    ) -> Result<Response<userserver::MoveFullyReadResponse>, Status> {
+        self.note("MoveFullyRead", Call::MoveFullyRead(request.into_inner()), userserver::MoveFullyReadResponse {})
     }
 
     async fn put_filter(

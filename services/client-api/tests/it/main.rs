@@ -8,6 +8,7 @@ mod limits;
 mod old_forms;
 mod outage;
 mod reading;
+mod receipts;
 mod relations;
 mod room;
 mod rooms;

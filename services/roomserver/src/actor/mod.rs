@@ -5,6 +5,8 @@ mod caller;
 mod commit;
 mod known_state;
 mod outcome;
+mod receipt_slots;
+mod receipts;
 mod room;
 mod shard;
 mod turn;

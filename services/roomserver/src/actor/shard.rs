@@ -20,7 +20,7 @@ use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 
-use super::{Caller, CommandKey, Outcome, commit::answer_of, room::RoomCell};
+use super::{Caller, CommandKey, Outcome, commit::answer_of, receipts::WaitingReceipts, room::RoomCell};
 use crate::{metrics::Metrics, parts::Shared};
 
 /// How long the answer to a command stays in memory, for retries; then the log's own memory of requests and the rows of transactions
@@ -48,7 +48,9 @@ pub(crate) struct Shard {
     moving: Mutex<HashMap<OwnedEventId, Outcome>>,
     /// One change of aliases at a time.
     pub(crate) names: tokio::sync::Mutex<()>,
-    tasks: TaskTracker,
+    /// Receipts that wait to be written.
+    pub(super) receipts: WaitingReceipts,
+    pub(super) tasks: TaskTracker,
     failed: CancellationToken,
     ending: CancellationToken,
 }
@@ -72,6 +74,7 @@ impl Shard {
             rooms: Mutex::default(),
             moving: Mutex::default(),
             names: tokio::sync::Mutex::default(),
+            receipts: WaitingReceipts::default(),
             tasks: TaskTracker::new(),
             failed: CancellationToken::new(),
             ending: CancellationToken::new(),

@@ -8,6 +8,7 @@ pub(crate) mod intents;
 pub(crate) mod prepare_room;
 pub(crate) mod release_alias;
 pub(crate) mod send_event;
+pub(crate) mod set_receipts;
 pub(crate) mod upgrade_room;
 
 mod canonical_alias;

@@ -9,6 +9,7 @@ mod invites;
 mod knock;
 mod membership;
 mod reading;
+mod receipts;
 mod redaction;
 mod relations;
 mod restart;

@@ -51,5 +51,14 @@ pub(super) async fn answer(context: &Context, plan: &RoomPlan, known: bool) -> R
     let relations = bundles::of(context, &id, &window, plan.upto).await?;
     // Who joins a room between two syncs may hold older parts of its timeline, with a hole before this one.
     let limited = window.limited || (plan.since.is_some() && !known);
-    Ok(RoomBody { state, limited, prev_batch, timeline: window.shown, relations, summary: Some(summary), whole: true })
+    Ok(RoomBody {
+        state,
+        limited,
+        prev_batch,
+        timeline: window.shown,
+        relations,
+        summary: Some(summary),
+        whole: true,
+        ephemeral: Vec::new(),
+    })
 }

@@ -59,7 +59,16 @@ fn last_event_alone(context: &Context, plan: &RoomPlan) -> RoomBody {
     let shown = event.clone().filter(|event| takes(context, plan, event));
     let state = event.filter(|_| context.state_after || shown.is_none()).into_iter().collect();
     let timeline = shown.into_iter().map(|event| Shown { event, membership }).collect();
-    RoomBody { state, timeline, relations: Bundles::new(), limited: false, prev_batch, summary: None, whole: true }
+    RoomBody {
+        state,
+        timeline,
+        relations: Bundles::new(),
+        limited: false,
+        prev_batch,
+        summary: None,
+        whole: true,
+        ephemeral: Vec::new(),
+    }
 }
 
 /// The user was in the room at the token and left since.
@@ -109,7 +118,16 @@ async fn from_tail(context: &Context, plan: &RoomPlan, changes: &[Arc<RoomChange
     }
     let relations = bundles::of(context, &id, &window, plan.upto).await?;
     let limited = window.limited;
-    Ok(RoomBody { state, limited, prev_batch, timeline: window.shown, relations, summary: None, whole: true })
+    Ok(RoomBody {
+        state,
+        limited,
+        prev_batch,
+        timeline: window.shown,
+        relations,
+        summary: None,
+        whole: true,
+        ephemeral: Vec::new(),
+    })
 }
 
 /// From the rows: the end of what the user may see, and the state when they left.
@@ -159,7 +177,16 @@ async fn from_rows(context: &Context, plan: &RoomPlan) -> Result<RoomBody, SyncE
     // A client that had part of this timeline is told to drop it.
     let limited = window.limited || plan.since.is_some();
     let relations = bundles::of(context, &id, &window, span.upto).await?;
-    Ok(RoomBody { state, limited, prev_batch, timeline: window.shown, relations, summary: None, whole: true })
+    Ok(RoomBody {
+        state,
+        limited,
+        prev_batch,
+        timeline: window.shown,
+        relations,
+        summary: None,
+        whole: true,
+        ephemeral: Vec::new(),
+    })
 }
 
 async fn state_at(context: &Context, id: &RoomId, at: At) -> Result<StateMap, SyncError> {

@@ -50,7 +50,16 @@ pub(super) async fn from_tail(context: &Context, plan: &RoomPlan, changes: &[Arc
     let end = plan.head.as_ref().map_or(RoomPlace::END, |head| RoomPlace::arrival(head.next_arrival - 1));
     let prev_batch = window.prev_batch(end);
     let relations = bundles::of(context, &id, &window, plan.upto).await?;
-    Ok(RoomBody { state, limited: window.limited, prev_batch, timeline: window.shown, relations, summary, whole: false })
+    Ok(RoomBody {
+        state,
+        limited: window.limited,
+        prev_batch,
+        timeline: window.shown,
+        relations,
+        summary,
+        whole: false,
+        ephemeral: Vec::new(),
+    })
 }
 
 /// From the rows, where the tail does not reach back to the token: the newest events, and every key of the current state that was
@@ -79,7 +88,16 @@ pub(super) async fn from_rows(context: &Context, plan: &RoomPlan, since: LogSeq)
     state::remember(context, &plan.room, &state, &window.shown);
     let prev_batch = window.prev_batch(RoomPlace::arrival(head.next_arrival - 1));
     let relations = bundles::of(context, &id, &window, plan.upto).await?;
-    Ok(RoomBody { state, limited: window.limited, prev_batch, timeline: window.shown, relations, summary, whole: false })
+    Ok(RoomBody {
+        state,
+        limited: window.limited,
+        prev_batch,
+        timeline: window.shown,
+        relations,
+        summary,
+        whole: false,
+        ephemeral: Vec::new(),
+    })
 }
 
 /// Oldest first, so that responses do not depend on the order of a map.

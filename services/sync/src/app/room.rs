@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use banyan_rooms::{RoomPlace, bundle::Bundles};
 
-use super::{Context, Shown, Summary, approach, fresh, left, ongoing};
+use super::{Context, Shown, Summary, approach, fresh, left, ongoing, receipts};
 use crate::{
     error::SyncError,
     tails::{
@@ -43,6 +43,8 @@ pub struct RoomBody {
     pub summary: Option<Summary>,
     /// The client is told of the room from its beginning.
     pub whole: bool,
+    /// Of joined rooms, what is no part of their history: events, each JSON.
+    pub ephemeral: Vec<Vec<u8>>,
 }
 
 impl RoomBody {
@@ -57,13 +59,15 @@ impl RoomBody {
             prev_batch: RoomPlace::END,
             summary: None,
             whole: false,
+            ephemeral: Vec::new(),
         }
     }
 
     /// Whether there is nothing to tell.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.state.is_empty() && self.timeline.is_empty() && self.summary.is_none() && !self.whole && !self.limited
+        let told = self.whole || self.limited || self.summary.is_some() || !self.ephemeral.is_empty();
+        self.state.is_empty() && self.timeline.is_empty() && !told
     }
 
     /// Leaves the state events that the filter takes.
@@ -102,6 +106,12 @@ pub(super) async fn answer(context: &Context, plan: &RoomPlan) -> Result<Option<
 }
 
 async fn joined(context: &Context, plan: &RoomPlan) -> Result<RoomBody, SyncError> {
+    let body = history(context, plan).await?;
+    let ephemeral = receipts::events(context, plan, body.whole).await?;
+    Ok(RoomBody { ephemeral, ..body })
+}
+
+async fn history(context: &Context, plan: &RoomPlan) -> Result<RoomBody, SyncError> {
     match (plan.since, &plan.changes) {
         (Some(_), Some(changes)) if !is_newly_joined(context, plan) => {
             if context.full_state {

@@ -27,8 +27,7 @@ pub(super) struct EventFilterDefinition {
 pub(super) struct RoomFilterDefinition {
     pub(super) not_rooms: Option<Vec<String>>,
     pub(super) rooms: Option<Vec<String>>,
-    #[serde(rename = "ephemeral")]
-    _ephemeral: Option<RoomEventFilterDefinition>,
+    pub(super) ephemeral: Option<RoomEventFilterDefinition>,
     pub(super) include_leave: Option<bool>,
     pub(super) state: Option<RoomEventFilterDefinition>,
     pub(super) timeline: Option<RoomEventFilterDefinition>,

@@ -21,7 +21,7 @@ pub fn room(context: &Context, answer: &RoomAnswer, account_data: &[Vec<u8>]) ->
         RoomAnswer::Knocked(events) => list(&mut out, b"{\"knock_state\":{\"events\":[", events),
         RoomAnswer::Joined(body) => {
             members(&mut out, context, body, account_data)?;
-            list(&mut out, b",\"ephemeral\":{\"events\":[", &[]);
+            list(&mut out, b",\"ephemeral\":{\"events\":[", &body.ephemeral);
             out.extend_from_slice(b",\"summary\":");
             summary(&mut out, body.summary.as_ref());
         }

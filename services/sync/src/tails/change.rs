@@ -6,6 +6,7 @@ use std::{
 };
 
 use banyan_core::{LogSeq, TimestampMicros};
+use banyan_proto::rooms::Receipt;
 use banyan_rooms::{ReadError, RoomPlace, client_event, reader::StoredEvent};
 use bytes::Bytes;
 use parking_lot::RwLock;
@@ -195,11 +196,13 @@ pub struct RoomChange {
     pub event: Option<Arc<EventCell>>,
     /// How current state changed.
     pub state: Vec<StateChange>,
+    /// Receipts that moved.
+    pub receipts: Vec<Receipt>,
     /// History is missing just before this place.
     pub gap: Option<RoomPlace>,
     /// State or timeline changed by more than the entry tells: readers go to the rows.
     pub bulk: bool,
-    /// Whether it wakes readers.
+    /// Whether it wakes all readers.
     pub wakes: bool,
     /// The W3C trace context that brought it; empty if it is not recorded.
     pub trace: String,

@@ -7,7 +7,8 @@ use banyan_proto::{
     rooms::{CurrentChange, EventStanding, Judged, Placed, Redacted, RoomEntry, RoomHead, StateRoot, room_entry::Kind},
     users::{UserEntry, user_entry::Kind as UserKind},
 };
-use banyan_rooms::{RoomPlace, reader::StoredEvent};
+use banyan_rooms::{RoomPlace, reader::StoredEvent, tables::receipt::PUBLIC};
+use banyan_users::account_data;
 use bytes::Bytes;
 use prost::Message;
 use ruma::{OwnedEventId, OwnedRoomId, RoomId};
@@ -63,6 +64,7 @@ pub fn room_entry(entry: &Entry) -> DecodedRoom {
         room: room.clone(),
         event: None,
         state: Vec::new(),
+        receipts: Vec::new(),
         gap: None,
         bulk: false,
         wakes: false,
@@ -77,14 +79,17 @@ pub fn room_entry(entry: &Entry) -> DecodedRoom {
         Some(Kind::Forgotten(forgotten)) => decoded.forgotten = Some((room.clone(), forgotten.user_id)),
         Some(Kind::Gap(gap)) if !gap.closed => change.gap = Some(RoomPlace::new(gap.arrival, gap.sub)),
         Some(Kind::Imported(_)) => change.bulk = true,
+        Some(Kind::Receipts(receipts)) => change.receipts = receipts.receipts,
         _ => {}
     }
     change.state = body.current.into_iter().map(|current| state_change(entry, &room_id, current, change.event.as_ref())).collect();
     change.event = change.event.filter(|event| event.get().stored.place.is_some_and(|place| place.sub == 0));
-    change.wakes = change.event.is_some() || !change.state.is_empty() || change.bulk;
+    let public = change.receipts.iter().any(|receipt| receipt.receipt_type == PUBLIC);
+    change.wakes = change.event.is_some() || !change.state.is_empty() || change.bulk || public;
     change.weight += change.event.as_ref().map_or(0, |event| event.get().weight());
     change.weight += change.state.iter().map(weight_of).sum::<usize>();
-    if change.wakes || change.gap.is_some() {
+    change.weight += change.receipts.iter().map(|receipt| 128 + receipt.encoded_len()).sum::<usize>();
+    if change.wakes || change.gap.is_some() || !change.receipts.is_empty() {
         decoded.change = Some(change);
     }
     decoded.head = head.map(|head| (room, head));
@@ -195,6 +200,11 @@ pub fn user_entry(entry: &Entry) -> Option<UserChange> {
     };
     let kind = match body.kind? {
         UserKind::AccountData(data) => UserChangeKind::AccountData { room: data.room_id, kind: data.r#type, content: data.content },
+        UserKind::FullyRead(moved) => UserChangeKind::AccountData {
+            content: account_data::fully_read(&moved.event_id),
+            room: moved.room_id,
+            kind: account_data::FULLY_READ.to_owned(),
+        },
         UserKind::TokensRevoked(revoked) => UserChangeKind::Revoked(revoked.token_hashes),
         UserKind::Device(device) => UserChangeKind::Device(device.device_id, device.device.is_some()),
         UserKind::ToDeviceReceived(received) => {

@@ -95,6 +95,7 @@ impl State {
     /// Takes in entries of a room shard, in order; returns whom they wake.
     pub(super) fn apply_rooms(&mut self, shard: ShardId, entries: Vec<DecodedRoom>, next: LogSeq) -> Vec<Arc<WarmUser>> {
         let mut woken: HashSet<Arc<str>> = HashSet::new();
+        let mut alone: Vec<Arc<WarmUser>> = Vec::new();
         for entry in entries {
             if let Some(redaction) = entry.redaction {
                 self.redact(&redaction);
@@ -105,6 +106,10 @@ impl State {
             if let Some(change) = entry.change {
                 if change.wakes {
                     woken.insert(change.room.clone());
+                } else {
+                    // What is private wakes nobody else.
+                    let users = change.receipts.iter().filter_map(|receipt| self.warm.get(&receipt.user_id));
+                    alone.extend(users.map(|user| user.handle.clone()));
                 }
                 self.push_room(shard, Arc::new(change));
             }
@@ -119,7 +124,7 @@ impl State {
         while self.tail(shard).is_over(bounds.bytes, bounds.entries, TimestampMicros(i64::MIN)) {
             self.pop_room(shard);
         }
-        woken.iter().flat_map(|room| self.warm.listeners(room)).cloned().collect()
+        woken.iter().flat_map(|room| self.warm.listeners(room)).cloned().chain(alone).collect()
     }
 
     /// Takes in entries of a user shard, in order; returns whom they wake.

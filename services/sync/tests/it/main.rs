@@ -10,6 +10,7 @@ mod filters;
 mod lazy;
 mod left;
 mod model;
+mod receipts;
 mod rooms;
 mod sliding;
 mod sliding_account_data;

@@ -3,6 +3,7 @@
 mod account_data;
 mod deactivate;
 mod filter;
+mod fully_read;
 mod login;
 mod logout;
 mod moderate;

@@ -13,6 +13,8 @@ pub(crate) mod kick;
 pub(crate) mod leave;
 pub(crate) mod members;
 pub(crate) mod messages;
+pub(crate) mod read_markers;
+pub(crate) mod receipt;
 pub(crate) mod redact;
 pub(crate) mod relations;
 pub(crate) mod send;
