@@ -1,5 +1,7 @@
 //! Entries of user logs as rows.
 
+mod keys;
+
 use banyan_log::{Applier, DerivedRow, Entry};
 use banyan_proto::users::{
     AccessTokenIssued, Account, AccountDataChanged, AccountDataRow, DepartureChanged, DeviceChanged, FilterRow, FilterStored,
@@ -48,6 +50,12 @@ impl Applier for UserApplier {
             Kind::RefreshIssued(issued) => vec![refresh_token(issued)?],
             Kind::Departure(changed) => vec![departure(entry, user_id, changed)],
             Kind::FullyRead(moved) => vec![fully_read(user_id, moved, seq)],
+            Kind::DeviceKeys(uploaded) => keys::uploaded(user_id, uploaded, seq),
+            Kind::KeyPool(filled) => keys::filled(user_id, filled)?,
+            Kind::KeyClaimed(claimed) => keys::claimed(user_id, claimed)?,
+            Kind::DeviceKeysRemoved(removed) => keys::removed(user_id, &removed),
+            Kind::CrossSigningKey(changed) => vec![keys::cross_signing(user_id, changed, seq)],
+            Kind::KeySignatures(added) => keys::signatures(user_id, added),
         })
     }
 }

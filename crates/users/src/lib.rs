@@ -6,6 +6,7 @@ mod apply;
 mod error;
 pub mod filter;
 pub mod invite_permission;
+pub mod keys;
 pub mod password;
 pub mod profile;
 pub mod push_rules;

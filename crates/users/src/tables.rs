@@ -3,10 +3,15 @@
 mod access_token;
 mod account;
 mod account_data;
+mod cross_signing_key;
 mod departure;
 mod device;
+mod device_key;
 mod filter;
+mod key_pool;
+mod key_signature;
 mod login_token;
+mod one_time_key;
 mod openid_token;
 mod profile;
 mod refresh_token;
@@ -21,10 +26,15 @@ pub(crate) use access_token::ACCESS_TOKEN;
 pub(crate) use account::ACCOUNT;
 pub(crate) use account_data::ACCOUNT_DATA;
 use banyan_store::Table;
+pub(crate) use cross_signing_key::CROSS_SIGNING_KEY;
 pub(crate) use departure::DEPARTURE;
 pub(crate) use device::DEVICE;
+pub(crate) use device_key::DEVICE_KEY;
 pub(crate) use filter::FILTER;
+pub(crate) use key_pool::KEY_POOL;
+pub(crate) use key_signature::KEY_SIGNATURE;
 pub(crate) use login_token::LOGIN_TOKEN;
+pub(crate) use one_time_key::ONE_TIME_KEY;
 pub(crate) use openid_token::OPENID_TOKEN;
 pub(crate) use profile::PROFILE;
 pub(crate) use refresh_token::REFRESH_TOKEN;
@@ -37,6 +47,11 @@ pub(crate) use uia_session::UIA_SESSION;
 
 /// Every table of this crate, for the schema.
 pub static TABLES: &[&Table] = &[
+    &CROSS_SIGNING_KEY,
+    &DEVICE_KEY,
+    &KEY_POOL,
+    &KEY_SIGNATURE,
+    &ONE_TIME_KEY,
     &ACCESS_TOKEN,
     &ACCOUNT,
     &ACCOUNT_DATA,
@@ -45,12 +60,12 @@ pub static TABLES: &[&Table] = &[
     &PROFILE,
     &REGISTRATION_NONCE,
     &REGISTRATION_TOKEN,
-    &TO_DEVICE,
-    &TO_DEVICE_MESSAGE,
-    &TO_DEVICE_QUEUE,
     &DEPARTURE,
     &LOGIN_TOKEN,
     &OPENID_TOKEN,
     &REFRESH_TOKEN,
+    &TO_DEVICE,
+    &TO_DEVICE_MESSAGE,
+    &TO_DEVICE_QUEUE,
     &UIA_SESSION,
 ];

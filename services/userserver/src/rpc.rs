@@ -7,12 +7,15 @@ use banyan_proto::{
     status::to_status,
     userserver::{
         AcknowledgeToDeviceRequest, AcknowledgeToDeviceResponse, ChangePasswordRequest, ChangePasswordResponse,
-        CheckPasswordRequest, CheckPasswordResponse, ConfirmTokenRequest, ConfirmTokenResponse, DeactivateRequest,
-        DeactivateResponse, FinishDepartureRequest, FinishDepartureResponse, LoginRequest, LoginResponse, LogoutRequest,
-        LogoutResponse, ModerateAccountRequest, ModerateAccountResponse, MoveFullyReadRequest, MoveFullyReadResponse,
-        PutFilterRequest, PutFilterResponse, RefreshRequest, RegisterRequest, SendToDeviceRequest, SendToDeviceResponse,
-        SetAccountDataRequest, SetAccountDataResponse, SetProfileRequest, SetProfileResponse, UseRegistrationTokenRequest,
-        UseRegistrationTokenResponse, user_service_server::UserService,
+        CheckPasswordRequest, CheckPasswordResponse, ClaimKeysRequest, ClaimKeysResponse, ConfirmTokenRequest,
+        ConfirmTokenResponse, DeactivateRequest, DeactivateResponse, DeleteDevicesRequest, DeleteDevicesResponse,
+        FinishDepartureRequest, FinishDepartureResponse, LoginRequest, LoginResponse, LogoutRequest, LogoutResponse,
+        ModerateAccountRequest, ModerateAccountResponse, MoveFullyReadRequest, MoveFullyReadResponse, PutFilterRequest,
+        PutFilterResponse, RefreshRequest, RegisterRequest, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest,
+        SetAccountDataResponse, SetProfileRequest, SetProfileResponse, UpdateDeviceRequest, UpdateDeviceResponse,
+        UploadCrossSigningKeysRequest, UploadCrossSigningKeysResponse, UploadKeysRequest, UploadKeysResponse,
+        UploadSignaturesRequest, UploadSignaturesResponse, UseRegistrationTokenRequest, UseRegistrationTokenResponse,
+        user_service_server::UserService,
     },
 };
 use tonic::{Request, Response, Status};
@@ -112,5 +115,35 @@ impl UserService for Rpc {
         request: Request<AcknowledgeToDeviceRequest>,
     ) -> Result<Response<AcknowledgeToDeviceResponse>, Status> {
         answer(app::acknowledge_to_device::acknowledge_to_device(&self.0, request.into_inner())).await
+    }
+
+    async fn update_device(&self, request: Request<UpdateDeviceRequest>) -> Result<Response<UpdateDeviceResponse>, Status> {
+        answer(app::update_device::update_device(&self.0, request.into_inner())).await
+    }
+
+    async fn delete_devices(&self, request: Request<DeleteDevicesRequest>) -> Result<Response<DeleteDevicesResponse>, Status> {
+        answer(app::delete_devices::delete_devices(&self.0, request.into_inner())).await
+    }
+
+    async fn upload_keys(&self, request: Request<UploadKeysRequest>) -> Result<Response<UploadKeysResponse>, Status> {
+        answer(app::upload_keys::upload_keys(&self.0, request.into_inner())).await
+    }
+
+    async fn claim_keys(&self, request: Request<ClaimKeysRequest>) -> Result<Response<ClaimKeysResponse>, Status> {
+        answer(app::claim_keys::claim_keys(&self.0, request.into_inner())).await
+    }
+
+    async fn upload_cross_signing_keys(
+        &self,
+        request: Request<UploadCrossSigningKeysRequest>,
+    ) -> Result<Response<UploadCrossSigningKeysResponse>, Status> {
+        answer(app::upload_cross_signing_keys::upload_cross_signing_keys(&self.0, request.into_inner())).await
+    }
+
+    async fn upload_signatures(
+        &self,
+        request: Request<UploadSignaturesRequest>,
+    ) -> Result<Response<UploadSignaturesResponse>, Status> {
+        answer(app::upload_signatures::upload_signatures(&self.0, request.into_inner())).await
     }
 }

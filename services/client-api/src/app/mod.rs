@@ -7,9 +7,11 @@ pub(crate) mod bundles;
 pub(crate) mod caller;
 pub(crate) mod capabilities;
 pub(crate) mod carry_over;
+pub(crate) mod claim_keys;
 pub(crate) mod context;
 pub(crate) mod create_room;
 pub(crate) mod deactivate;
+pub(crate) mod devices;
 pub(crate) mod event_filter;
 pub(crate) mod event_stream;
 pub(crate) mod events;
@@ -28,6 +30,7 @@ pub(crate) mod password;
 pub(crate) mod peek;
 pub(crate) mod profile;
 pub(crate) mod push_rules;
+pub(crate) mod query_keys;
 pub(crate) mod receipts;
 pub(crate) mod refresh;
 pub(crate) mod register;
@@ -43,6 +46,7 @@ pub(crate) mod to_device;
 pub(crate) mod token_cache;
 pub(crate) mod uia;
 pub(crate) mod upgrade;
+pub(crate) mod upload_keys;
 
 use std::{fmt, ops::Deref, sync::Arc};
 

@@ -93,7 +93,7 @@ impl App {
     /// request with the same session: `work` then runs again under the same request id.
     ///
     /// # Errors
-    /// M_BAD_JSON for an `auth` that is none, M_FORBIDDEN if the request changed meanwhile, M_LIMIT_EXCEEDED; or what `work` answers.
+    /// M_BAD_JSON for an `auth` that is none, M_FORBIDDEN if the request changed meanwhile or names another user, M_LIMIT_EXCEEDED; or what `work` answers.
     pub(crate) async fn authenticated<T, F, Fut>(
         &self,
         visitor: &Visitor,
@@ -113,6 +113,9 @@ impl App {
             flows: &asked.flows,
         };
         let mut session = self.uia.open(&operation, auth.session.as_deref()).await?;
+        if self.names_another(visitor, &session, &auth).await? {
+            return Err(ServiceError::forbidden("Only the user who asks may confirm this"));
+        }
         let refused = self.take_stage(visitor, &mut session, &auth).await?;
         if refused.is_some() || !session.is_complete() {
             return Ok(Uia::Challenge(self.challenge(visitor, &mut session, refused.as_ref()).await?));

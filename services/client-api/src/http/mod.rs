@@ -5,6 +5,8 @@ mod admin;
 mod auth;
 mod capabilities;
 mod create_room;
+mod delete_devices;
+mod devices;
 mod directory;
 mod events;
 mod extract;
@@ -12,6 +14,7 @@ mod guard;
 mod initial_sync;
 mod join;
 mod joined_rooms;
+mod keys;
 mod knock;
 mod login;
 mod logout;
@@ -133,6 +136,8 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getRoomEvents" => get(rooms::messages::get),
         "getRoomState" => get(rooms::state::all),
         "getRoomStateWithKey" => get(rooms::state::get),
+        "getDevices" => get(devices::all),
+        "getDevice" => get(devices::get),
         "sync" => get(sync::get),
         "getEvents" | "peekEvents" => get(events::stream),
         "getOneEvent" => get(events::one),
@@ -159,6 +164,12 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "logout" => post(logout::one),
         "logout_all" => post(logout::all),
         "register" => post(register::post),
+        "deleteDevices" => post(delete_devices::post),
+        "uploadKeys" => post(keys::upload::post),
+        "queryKeys" => post(keys::query::post),
+        "claimKeys" => post(keys::claim::post),
+        "uploadCrossSigningKeys" => post(keys::device_signing::post),
+        "uploadCrossSigningSignatures" => post(keys::signatures::post),
         "createRoom" => post(create_room::post),
         "joinRoom" => post(join::post),
         "joinRoomById" => post(rooms::join::post),
@@ -183,6 +194,7 @@ fn put_handler(operation: &str) -> Option<MethodRouter<App>> {
     Some(match operation {
         "setAdminLockUser" => put(admin::lock::put),
         "setAdminSuspendUser" => put(admin::suspend::put),
+        "updateDevice" => put(devices::put),
         "setRoomAlias" => put(directory::room::put),
         "setProfileField" => put(profile::put_field),
         "redactEvent" => put(rooms::redact::put),
@@ -197,6 +209,7 @@ fn put_handler(operation: &str) -> Option<MethodRouter<App>> {
 
 fn delete_handler(operation: &str) -> Option<MethodRouter<App>> {
     Some(match operation {
+        "deleteDevice" => delete(devices::delete),
         "deleteRoomAlias" => delete(directory::room::delete),
         "deleteProfileField" => delete(profile::delete_field),
         _ => return None,

@@ -45,6 +45,12 @@ pub(crate) enum Call {
     PutFilter(userserver::PutFilterRequest),
     SendToDevice(userserver::SendToDeviceRequest),
     UseRegistrationToken(userserver::UseRegistrationTokenRequest),
+    UpdateDevice(userserver::UpdateDeviceRequest),
+    DeleteDevices(userserver::DeleteDevicesRequest),
+    UploadKeys(userserver::UploadKeysRequest),
+    ClaimKeys(userserver::ClaimKeysRequest),
+    UploadCrossSigningKeys(userserver::UploadCrossSigningKeysRequest),
+    UploadSignatures(userserver::UploadSignaturesRequest),
     Sync(SyncRequest),
     SlidingSync(SlidingSyncRequest),
 }
@@ -307,6 +313,57 @@ impl UserService for Fakes {
     ) -> Result<Response<userserver::UseRegistrationTokenResponse>, Status> {
         let answer = userserver::UseRegistrationTokenResponse { valid: true };
         self.note("UseRegistrationToken", Call::UseRegistrationToken(request.into_inner()), answer)
+    }
+
+    async fn update_device(
+        &self,
+        request: Request<userserver::UpdateDeviceRequest>,
+    ) -> Result<Response<userserver::UpdateDeviceResponse>, Status> {
+        self.note("UpdateDevice", Call::UpdateDevice(request.into_inner()), userserver::UpdateDeviceResponse {})
+    }
+
+    async fn delete_devices(
+        &self,
+        request: Request<userserver::DeleteDevicesRequest>,
+    ) -> Result<Response<userserver::DeleteDevicesResponse>, Status> {
+        self.note("DeleteDevices", Call::DeleteDevices(request.into_inner()), userserver::DeleteDevicesResponse {})
+    }
+
+    async fn upload_keys(
+        &self,
+        request: Request<userserver::UploadKeysRequest>,
+    ) -> Result<Response<userserver::UploadKeysResponse>, Status> {
+        let answer = userserver::UploadKeysResponse { one_time_key_counts: [("signed_curve25519".to_owned(), 2)].into() };
+        self.note("UploadKeys", Call::UploadKeys(request.into_inner()), answer)
+    }
+
+    async fn claim_keys(
+        &self,
+        request: Request<userserver::ClaimKeysRequest>,
+    ) -> Result<Response<userserver::ClaimKeysResponse>, Status> {
+        let request = request.into_inner();
+        let key = |(device, algorithm): (&String, &String)| {
+            let (key_id, key) = (format!("{algorithm}:A"), b"{\"key\":\"k\"}".to_vec().into());
+            (device.clone(), userserver::ClaimedKey { key_id, key })
+        };
+        let answer = userserver::ClaimKeysResponse { keys: request.devices.iter().map(key).collect() };
+        self.note("ClaimKeys", Call::ClaimKeys(request), answer)
+    }
+
+    async fn upload_cross_signing_keys(
+        &self,
+        request: Request<userserver::UploadCrossSigningKeysRequest>,
+    ) -> Result<Response<userserver::UploadCrossSigningKeysResponse>, Status> {
+        let answer = userserver::UploadCrossSigningKeysResponse {};
+        self.note("UploadCrossSigningKeys", Call::UploadCrossSigningKeys(request.into_inner()), answer)
+    }
+
+    async fn upload_signatures(
+        &self,
+        request: Request<userserver::UploadSignaturesRequest>,
+    ) -> Result<Response<userserver::UploadSignaturesResponse>, Status> {
+        let answer = userserver::UploadSignaturesResponse { failures: b"{}".to_vec().into() };
+        self.note("UploadSignatures", Call::UploadSignatures(request.into_inner()), answer)
     }
 }
 

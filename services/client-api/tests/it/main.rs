@@ -4,6 +4,7 @@
 
 mod accounts;
 mod fakes;
+mod keys;
 mod limits;
 mod old_forms;
 mod outage;

@@ -9,7 +9,8 @@ use zeroize::Zeroizing;
 
 use super::{
     command::{Command, active_account},
-    entries, logout,
+    end_devices::end_devices,
+    entries,
 };
 use crate::host::Inner;
 
@@ -32,7 +33,7 @@ pub(crate) async fn change_password(inner: &Inner, request: ChangePasswordReques
     if request.logout_devices {
         let mut devices = inner.shared.reader.devices(&command.user_id).await?;
         devices.remove(&kept);
-        logout::end(inner, turn, &command.user_id, devices).await?;
+        end_devices(inner, turn, &command.user_id, devices).await?;
     }
     Ok(ChangePasswordResponse {})
 }

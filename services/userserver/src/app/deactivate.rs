@@ -8,7 +8,8 @@ use banyan_proto::{
 
 use super::{
     command::{Command, deactivated},
-    entries, logout,
+    end_devices::end_devices,
+    entries,
 };
 use crate::{
     host::Inner,
@@ -65,7 +66,7 @@ async fn clear(inner: &Inner, mut turn: Turn<'_>, user_id: &str, erase: bool) ->
         }
     }
     let devices = inner.shared.reader.devices(user_id).await?;
-    logout::end(inner, turn, user_id, devices).await
+    end_devices(inner, turn, user_id, devices).await
 }
 
 /// The removal of all that a user has beside what they sent.

@@ -2,7 +2,7 @@
 
 use banyan_proto::users::{
     AccessToken, AccessTokenIssued, AccessTokensRevoked, Account, Departure, DepartureChanged, Device, DeviceChanged,
-    ProfileChanged, RefreshToken, RefreshTokenIssued, UserEntry, user_entry::Kind,
+    DeviceListChanged, ProfileChanged, RefreshToken, RefreshTokenIssued, UserEntry, user_entry::Kind,
 };
 use banyan_users::TokenHash;
 use prost::bytes::Bytes;
@@ -53,4 +53,9 @@ pub(crate) fn device_of(entries: &[UserEntry], user_id: &str) -> Option<String> 
         Some(Kind::Device(DeviceChanged { device_id, device: Some(_) })) => Some(device_id.clone()),
         _ => None,
     })
+}
+
+/// What is seen of the user's devices changed; `only_self`: nobody else sees it.
+pub(crate) fn device_list(user_id: &str, only_self: bool) -> UserEntry {
+    entry(user_id, Kind::DeviceList(DeviceListChanged { only_self }))
 }

@@ -40,11 +40,16 @@ impl Wanted {
         if self.device_id.len() > MAX_DEVICE_ID || self.device_id.contains('\0') {
             return Err(ServiceError::invalid_param("A device id has at most 255 bytes"));
         }
-        if self.display_name.len() > MAX_DISPLAY_NAME {
-            return Err(ServiceError::invalid_param("A device's name has at most 1024 bytes"));
-        }
-        Ok(())
+        check_display_name(&self.display_name)
     }
+}
+
+/// Refuses a name of a device that is too long.
+pub(crate) fn check_display_name(display_name: &str) -> Result<(), ServiceError> {
+    if display_name.len() > MAX_DISPLAY_NAME {
+        return Err(ServiceError::invalid_param("A device's name has at most 1024 bytes"));
+    }
+    Ok(())
 }
 
 /// A token that is about to exist: its entries, and the answer once they are committed.

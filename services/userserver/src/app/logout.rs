@@ -4,20 +4,16 @@ use std::collections::BTreeMap;
 
 use banyan_core::ServiceError;
 use banyan_proto::{
-    users::{Device, UserEntry},
+    users::Device,
     userserver::{LogoutRequest, LogoutResponse},
 };
 use banyan_users::TokenHash;
 
 use super::{
     command::{Command, malformed},
-    entries,
-    to_device_queue::discard_all,
+    end_devices::end_devices,
 };
-use crate::{
-    host::Inner,
-    shard::{MAX_GROUP, Turn},
-};
+use crate::host::Inner;
 
 /// Ends the token's device, or all devices of the user. What is gone already is no error.
 pub(crate) async fn logout(inner: &Inner, request: LogoutRequest) -> Result<LogoutResponse, ServiceError> {
@@ -30,7 +26,7 @@ pub(crate) async fn logout(inner: &Inner, request: LogoutRequest) -> Result<Logo
         let hash = TokenHash::from_slice(&request.token_hash).ok_or_else(|| malformed("a token's hash has 32 bytes"))?;
         device_of_token(inner, &command.user_id, &hash).await?
     };
-    end(inner, turn, &command.user_id, devices).await?;
+    end_devices(inner, turn, &command.user_id, devices).await?;
     Ok(LogoutResponse {})
 }
 
@@ -45,27 +41,4 @@ async fn device_of_token(inner: &Inner, user_id: &str, hash: &TokenHash) -> Resu
         device.token_hashes.push(hash.as_bytes().to_vec().into());
     }
     Ok(BTreeMap::from([(token.device_id, device)]))
-}
-
-/// Empties the devices' queues, revokes their tokens and removes them; a user with very many has them removed in several groups.
-pub(super) async fn end(
-    inner: &Inner,
-    mut turn: Turn<'_>,
-    user_id: &str,
-    devices: BTreeMap<String, Device>,
-) -> Result<(), ServiceError> {
-    discard_all(inner, &mut turn, user_id, devices.keys()).await?;
-    let mut ended: Vec<Vec<UserEntry>> = devices
-        .into_iter()
-        .map(|(device_id, device)| {
-            let revoked = entries::tokens_revoked(user_id, device.token_hashes, device.refresh_hashes);
-            revoked.into_iter().chain([entries::device(user_id, &device_id, None)]).collect()
-        })
-        .collect();
-    while !ended.is_empty() {
-        let rest = ended.split_off(ended.len().min(MAX_GROUP / 2));
-        turn.commit(ended.into_iter().flatten().collect()).await?;
-        ended = rest;
-    }
-    Ok(())
 }

@@ -4,6 +4,7 @@ mod account_data;
 mod deactivate;
 mod filter;
 mod fully_read;
+mod keys;
 mod login;
 mod logout;
 mod moderate;

@@ -56,7 +56,14 @@ impl App {
         Ok(if valid { Ok(token.to_owned()) } else { Err(unauthorized("Invalid registration token")) })
     }
 
-    /// The password must be that of the session's user. That it is somebody else's is not told.
+    /// Whether the step names somebody else, there or not, than who asks to confirm.
+    pub(super) async fn names_another(&self, visitor: &Visitor, session: &UiaSession, auth: &Auth) -> Result<bool, ServiceError> {
+        let Some(asks) = session.user_id().filter(|_| auth.kind.as_deref() == Some(PASSWORD)) else { return Ok(false) };
+        let Ok(typed) = typed_user(auth) else { return Ok(false) };
+        Ok(self.users.resolve_login(&typed, visitor.server_name()).await?.as_deref() != Some(asks))
+    }
+
+    /// The password must be that of the session's user.
     async fn try_password(&self, visitor: &Visitor, session: &UiaSession, auth: &Auth) -> Tried {
         let Some(password) = auth.password.clone() else { return Ok(Err(ServiceError::bad_json("auth.password is missing"))) };
         let typed = match typed_user(auth) {

@@ -1,0 +1,7 @@
+//! Below `/keys`.
+
+pub(crate) mod claim;
+pub(crate) mod device_signing;
+pub(crate) mod query;
+pub(crate) mod signatures;
+pub(crate) mod upload;
