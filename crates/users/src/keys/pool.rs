@@ -212,7 +212,7 @@ mod tests {
     fn a_pool_and_its_entries_are_bounded() {
         use prost::Message as _;
         let many = |count: usize| (0..count).map(|n| key(&format!("{n:0>200}"), json!("k".repeat(1500)))).collect::<Vec<_>>();
-        let pool = KeyPool::default();
+        let mut pool = KeyPool::default();
         assert_eq!(new_keys(&pool, &[], many(1001)).unwrap_err().errcode.as_deref(), Some("M_TOO_LARGE"));
         let entries = filled("D", pool.clone(), new_keys(&pool, &[], many(1000)).unwrap());
         assert!(entries.len() > 1 && entries.iter().all(|entry| entry.encoded_len() < 60 * 1024));
