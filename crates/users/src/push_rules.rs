@@ -4,6 +4,10 @@ use banyan_core::ServiceError;
 use ruma::{UserId, push::Ruleset};
 use serde_json::{Map, Value, json};
 
+mod change;
+
+pub use change::{Change, changed_content};
+
 /// The account data type that holds a user's push rules.
 pub const ACCOUNT_DATA_TYPE: &str = "m.push_rules";
 
@@ -15,7 +19,7 @@ pub const KINDS: [&str; 5] = ["override", "content", "room", "sender", "underrid
 /// # Errors
 /// `Internal` if `user_id` is no user id.
 pub fn default_content(user_id: &str) -> Result<Value, ServiceError> {
-    content(&defaults(user_id)?)
+    stored_content(&defaults(user_id)?)
 }
 
 /// The content of `m.push_rules` of a user: what was stored, brought up to date with the server's default rules of today. What the user
@@ -24,14 +28,23 @@ pub fn default_content(user_id: &str) -> Result<Value, ServiceError> {
 /// # Errors
 /// `Internal` if `user_id` is no user id or the stored rules cannot be read.
 pub fn merged_content(user_id: &str, stored: &[u8]) -> Result<Value, ServiceError> {
+    stored_content(&ruleset(user_id, Some(stored))?)
+}
+
+/// The rules of a user as they are checked: what was stored (the content of `m.push_rules`), if anything, and today's defaults.
+///
+/// # Errors
+/// `Internal` if `user_id` is no user id or the stored rules cannot be read.
+pub fn ruleset(user_id: &str, stored: Option<&[u8]>) -> Result<Ruleset, ServiceError> {
     #[derive(serde::Deserialize)]
     struct Stored {
         global: Ruleset,
     }
+    let Some(stored) = stored else { return defaults(user_id) };
     let stored: Stored = serde_json::from_slice(stored).map_err(|e| ServiceError::internal(format!("stored push rules: {e}")))?;
     let mut rules = stored.global;
     rules.update_with_server_default(defaults(user_id)?);
-    content(&rules)
+    Ok(rules)
 }
 
 fn defaults(user_id: &str) -> Result<Ruleset, ServiceError> {
@@ -39,7 +52,7 @@ fn defaults(user_id: &str) -> Result<Ruleset, ServiceError> {
     Ok(Ruleset::server_default(user_id))
 }
 
-fn content(rules: &Ruleset) -> Result<Value, ServiceError> {
+fn stored_content(rules: &Ruleset) -> Result<Value, ServiceError> {
     let rules = serde_json::to_value(rules).map_err(|e| ServiceError::internal(format!("push rules: {e}")))?;
     // Clients expect every kind to be there, also where there are no rules of it.
     let mut global = Map::new();

@@ -3,6 +3,7 @@
 pub(crate) mod acknowledge_to_device;
 mod authenticate;
 pub(crate) mod change_password;
+pub(crate) mod change_push_rule;
 pub(crate) mod check_password;
 pub(crate) mod claim_keys;
 mod command;

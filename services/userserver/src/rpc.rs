@@ -7,13 +7,13 @@ use banyan_proto::{
     status::to_status,
     userserver::{
         AcknowledgeToDeviceRequest, AcknowledgeToDeviceResponse, ChangePasswordRequest, ChangePasswordResponse,
-        CheckPasswordRequest, CheckPasswordResponse, ClaimKeysRequest, ClaimKeysResponse, ConfirmTokenRequest,
-        ConfirmTokenResponse, DeactivateRequest, DeactivateResponse, DeleteDevicesRequest, DeleteDevicesResponse,
-        FinishDepartureRequest, FinishDepartureResponse, LoginRequest, LoginResponse, LogoutRequest, LogoutResponse,
-        ModerateAccountRequest, ModerateAccountResponse, MoveFullyReadRequest, MoveFullyReadResponse, PutFilterRequest,
-        PutFilterResponse, RefreshRequest, RegisterRequest, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest,
-        SetAccountDataResponse, SetProfileRequest, SetProfileResponse, UpdateDeviceRequest, UpdateDeviceResponse,
-        UploadCrossSigningKeysRequest, UploadCrossSigningKeysResponse, UploadKeysRequest, UploadKeysResponse,
+        ChangePushRuleRequest, ChangePushRuleResponse, CheckPasswordRequest, CheckPasswordResponse, ClaimKeysRequest,
+        ClaimKeysResponse, ConfirmTokenRequest, ConfirmTokenResponse, DeactivateRequest, DeactivateResponse, DeleteDevicesRequest,
+        DeleteDevicesResponse, FinishDepartureRequest, FinishDepartureResponse, LoginRequest, LoginResponse, LogoutRequest,
+        LogoutResponse, ModerateAccountRequest, ModerateAccountResponse, MoveFullyReadRequest, MoveFullyReadResponse,
+        PutFilterRequest, PutFilterResponse, RefreshRequest, RegisterRequest, SendToDeviceRequest, SendToDeviceResponse,
+        SetAccountDataRequest, SetAccountDataResponse, SetProfileRequest, SetProfileResponse, UpdateDeviceRequest,
+        UpdateDeviceResponse, UploadCrossSigningKeysRequest, UploadCrossSigningKeysResponse, UploadKeysRequest, UploadKeysResponse,
         UploadSignaturesRequest, UploadSignaturesResponse, UseRegistrationTokenRequest, UseRegistrationTokenResponse,
         user_service_server::UserService,
     },
@@ -93,6 +93,10 @@ impl UserService for Rpc {
 
     async fn move_fully_read(&self, request: Request<MoveFullyReadRequest>) -> Result<Response<MoveFullyReadResponse>, Status> {
         answer(app::move_fully_read::move_fully_read(&self.0, request.into_inner())).await
+    }
+
+    async fn change_push_rule(&self, request: Request<ChangePushRuleRequest>) -> Result<Response<ChangePushRuleResponse>, Status> {
+        answer(app::change_push_rule::change_push_rule(&self.0, request.into_inner())).await
     }
 
     async fn put_filter(&self, request: Request<PutFilterRequest>) -> Result<Response<PutFilterResponse>, Status> {

@@ -1,12 +1,11 @@
-//! Reading push rules.
+//! Push rules.
 
 use banyan_core::ServiceError;
+use banyan_proto::userserver::{ChangePushRuleRequest, change_push_rule_request::Change};
+use banyan_users::push_rules::KINDS;
 use serde_json::Value;
 
 use super::{App, Requester};
-
-/// The kinds of rules there are.
-const KINDS: [&str; 5] = ["override", "underride", "sender", "room", "content"];
 
 impl App {
     /// All push rules of the caller, `{"global": {…}}`.
@@ -26,5 +25,22 @@ impl App {
         let of_kind = rules["global"][kind].as_array().map(Vec::as_slice).unwrap_or_default();
         let rule = of_kind.iter().find(|rule| rule["rule_id"].as_str() == Some(rule_id));
         rule.cloned().ok_or_else(|| ServiceError::not_found("There is no such push rule"))
+    }
+
+    /// Changes one push rule of the caller.
+    ///
+    /// # Errors
+    /// What the owner answers: M_NOT_FOUND for a rule that does not exist, M_INVALID_PARAM, M_MISSING_PARAM, M_BAD_JSON and M_UNKNOWN for
+    /// a change that cannot be.
+    pub(crate) async fn change_push_rule(
+        &self,
+        requester: &Requester,
+        kind: String,
+        rule_id: String,
+        change: Change,
+    ) -> Result<(), ServiceError> {
+        let request = ChangePushRuleRequest { caller: Some(requester.to_users()), kind, rule_id, change: Some(change) };
+        let call = |mut client: crate::calls::UserClient, request| async move { client.change_push_rule(request).await };
+        self.commands.user(requester.user_id.as_str(), request, call).await.map(|_| ())
     }
 }

@@ -197,6 +197,9 @@ fn put_handler(operation: &str) -> Option<MethodRouter<App>> {
         "updateDevice" => put(devices::put),
         "setRoomAlias" => put(directory::room::put),
         "setProfileField" => put(profile::put_field),
+        "setPushRule" => put(pushrules::put_rule),
+        "setPushRuleActions" => put(pushrules::put_actions),
+        "setPushRuleEnabled" => put(pushrules::put_enabled),
         "redactEvent" => put(rooms::redact::put),
         "sendToDevice" => put(send_to_device::put),
         "sendMessage" => put(rooms::send::put),
@@ -212,6 +215,7 @@ fn delete_handler(operation: &str) -> Option<MethodRouter<App>> {
         "deleteDevice" => delete(devices::delete),
         "deleteRoomAlias" => delete(directory::room::delete),
         "deleteProfileField" => delete(profile::delete_field),
+        "deletePushRule" => delete(pushrules::delete_rule),
         _ => return None,
     })
 }

@@ -42,6 +42,7 @@ pub(crate) enum Call {
     SetProfile(userserver::SetProfileRequest),
     SetAccountData(userserver::SetAccountDataRequest),
     MoveFullyRead(userserver::MoveFullyReadRequest),
+    ChangePushRule(userserver::ChangePushRuleRequest),
     PutFilter(userserver::PutFilterRequest),
     SendToDevice(userserver::SendToDeviceRequest),
     UseRegistrationToken(userserver::UseRegistrationTokenRequest),
@@ -283,6 +284,13 @@ impl UserService for Fakes {
         request: Request<userserver::MoveFullyReadRequest>,
     ) -> Result<Response<userserver::MoveFullyReadResponse>, Status> {
         self.note("MoveFullyRead", Call::MoveFullyRead(request.into_inner()), userserver::MoveFullyReadResponse {})
+    }
+
+    async fn change_push_rule(
+        &self,
+        request: Request<userserver::ChangePushRuleRequest>,
+    ) -> Result<Response<userserver::ChangePushRuleResponse>, Status> {
+        self.note("ChangePushRule", Call::ChangePushRule(request.into_inner()), userserver::ChangePushRuleResponse {})
     }
 
     async fn put_filter(

@@ -8,6 +8,7 @@ mod keys;
 mod limits;
 mod old_forms;
 mod outage;
+mod push_rules;
 mod reading;
 mod receipts;
 mod relations;

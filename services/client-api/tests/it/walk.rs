@@ -100,7 +100,7 @@ async fn what_is_not_served_is_unrecognized() {
         }
     }
     for (path, method) in
-        [("pushrules/global/override/.m.rule.master", Method::PUT), ("directory/room/%23a:one.test", Method::POST)]
+        [("pushrules/global/override/.m.rule.master", Method::POST), ("directory/room/%23a:one.test", Method::POST)]
     {
         let request = world.request(method, &format!("/_matrix/client/v3/{path}"), Some(ALICE_TOKEN)).body("{}");
         assert_error(&answer(request).await, 405, "M_UNRECOGNIZED");

@@ -10,6 +10,7 @@ mod logout;
 mod moderate;
 mod password;
 mod profile;
+mod push_rules;
 mod refresh;
 mod register;
 mod registration_token;
