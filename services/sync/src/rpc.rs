@@ -114,6 +114,7 @@ fn unpack_sliding(request: SlidingSyncRequest) -> Result<sliding::Request, SyncE
         timeout: Duration::from_millis(request.timeout_ms),
         token_hash: request.token_hash,
         body: request.body,
+        form: if request.stable { sliding::Form::Stable } else { sliding::Form::Unstable },
     })
 }
 

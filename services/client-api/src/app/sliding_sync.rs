@@ -15,6 +15,8 @@ pub(crate) struct SlidingWish {
     pub(crate) set_presence: Option<String>,
     /// Lists, subscriptions and extensions: a JSON object, which the sync role reads.
     pub(crate) body: Bytes,
+    /// Answered in the form of MSC4186, not of the unstable endpoint.
+    pub(crate) stable: bool,
 }
 
 impl App {
@@ -37,6 +39,7 @@ impl App {
             set_presence: wish.set_presence.unwrap_or_default(),
             token_hash: requester.token.as_bytes().to_vec().into(),
             guest: requester.guest,
+            stable: wish.stable,
         };
         self.syncs.sliding_sync(request).await
     }

@@ -52,7 +52,7 @@ use banyan_http::{
 use crate::app::App;
 
 /// Endpoints that wait for as long as their clients say.
-const WAITING: [&str; 4] = ["sync", "slidingSync", "getEvents", "peekEvents"];
+const WAITING: [&str; 5] = ["sync", "slidingSync", "slidingSyncStable", "getEvents", "peekEvents"];
 
 /// A router with every endpoint of the table that this role serves.
 pub(crate) fn routes(app: &App) -> Router {
@@ -185,6 +185,7 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "unban" => post(rooms::unban::post),
         "defineFilter" => post(user::filter::post),
         "slidingSync" => post(sliding_sync::post),
+        "slidingSyncStable" => post(sliding_sync::post_stable),
         "registerBySharedSecret" => post(synapse_register::post),
         _ => return None,
     })

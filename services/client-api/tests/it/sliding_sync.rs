@@ -49,6 +49,27 @@ async fn guests_may_and_wrong_parameters_are_refused() {
 }
 
 #[tokio::test]
+async fn in_the_form_of_the_proposal_the_body_says_it_all() {
+    const PATH: &str = "/_matrix/client/v4/sync";
+    let world = World::new().await;
+    let post = async |body: &Value| {
+        answer(world.request(Method::POST, &format!("{PATH}?pos=ignored"), Some(ALICE_TOKEN)).body(body.to_string())).await
+    };
+    let body = json!({"pos": "p0", "timeout": 30_000, "set_presence": "unavailable", "conn_id": "c"});
+    assert_eq!(post(&body).await.0.as_u16(), 200);
+    let Call::SlidingSync(request) = world.fakes.only() else { panic!("not a sliding sync") };
+    assert_eq!((request.pos.as_str(), request.timeout_ms, request.set_presence.as_str()), ("p0", 30_000, "unavailable"));
+    assert!(request.stable && serde_json::from_slice::<Value>(&request.body).unwrap() == body);
+    assert_eq!(post(&json!({})).await.0.as_u16(), 200);
+    let Call::SlidingSync(request) = world.fakes.only() else { panic!("not a sliding sync") };
+    assert_eq!((request.pos.as_str(), request.timeout_ms, request.set_presence.as_str()), ("", 0, ""));
+    assert_error(&post(&json!({"set_presence": "busy"})).await, 400, "M_INVALID_PARAM");
+    assert_error(&post(&json!({"timeout": "soon"})).await, 400, "M_BAD_JSON");
+    assert_error(&answer(world.request(Method::POST, PATH, None).body("{}")).await, 401, "M_MISSING_TOKEN");
+    assert!(world.fakes.take().is_empty());
+}
+
+#[tokio::test]
 async fn an_unknown_position_is_an_answer() {
     let world = World::new().await;
     let pieces = world.fakes.script_sync();

@@ -6,11 +6,11 @@ use std::{
 };
 
 use banyan_core::LogSeq;
-use banyan_proto::sync::{SlidingConnectionRow, SlidingRoom, SlidingRoomConfig, SlidingStateKey};
+use banyan_proto::sync::{SlidingConnectionRow, SlidingRefinedState, SlidingRoom, SlidingRoomConfig, SlidingStateKey};
 use bytes::Bytes;
 use prost::Message;
 
-use super::required_state::RequiredState;
+use super::required_state::{Keys, Refined, RequiredState};
 use crate::error::SyncError;
 
 /// Rooms that are kept of a connection.
@@ -199,19 +199,24 @@ impl Connection {
 }
 
 fn config_of(row: SlidingRoomConfig) -> RoomConfig {
-    let keys = row.required_state.into_iter().map(|key| (key.r#type, key.state_key));
+    let keys = |keys: Vec<SlidingStateKey>| Keys::new(keys.into_iter().map(|key| (key.r#type, key.state_key)));
+    let refined = row.refined.into_iter().map(|row| Refined { include: keys(row.include), exclude: keys(row.exclude) });
     RoomConfig {
         timeline_limit: usize::try_from(row.timeline_limit).unwrap_or(usize::MAX),
-        required_state: RequiredState::of_parts(keys, row.lazy_members),
+        required_state: RequiredState::of_parts(keys(row.required_state), refined.collect(), row.lazy_members),
     }
 }
 
 fn row_config(config: &RoomConfig) -> SlidingRoomConfig {
     let key = |(kind, key): (&str, &str)| SlidingStateKey { r#type: kind.to_owned(), state_key: key.to_owned() };
+    let keys = |keys: &Keys| keys.elements().map(key).collect();
+    let required = &config.required_state;
+    let refined = |refined: &Refined| SlidingRefinedState { include: keys(&refined.include), exclude: keys(&refined.exclude) };
     SlidingRoomConfig {
         timeline_limit: u32::try_from(config.timeline_limit).unwrap_or(u32::MAX),
-        required_state: config.required_state.elements().map(key).collect(),
-        lazy_members: config.required_state.is_lazy(),
+        required_state: keys(required.keys()),
+        lazy_members: required.is_lazy(),
+        refined: required.refined().iter().map(refined).collect(),
     }
 }
 
@@ -222,7 +227,9 @@ mod tests {
     #[test]
     fn five_thousand_rooms_fit_a_row_and_read_back() {
         let wanted = [("m.room.name".to_owned(), String::new())];
-        let config = Arc::new(RoomConfig { timeline_limit: 20, required_state: RequiredState::of_parts(wanted, true) });
+        let mut required_state = RequiredState::of_stable(Keys::new(wanted.clone()), Keys::default(), true);
+        required_state.add(&RequiredState::of_stable(Keys::new([]), Keys::new(wanted), false));
+        let config = Arc::new(RoomConfig { timeline_limit: 20, required_state });
         let mut connection = Connection::new();
         for n in 0..5_000_u64 {
             let until = (n % 3 == 0).then_some(LogSeq(n << 20));
@@ -246,7 +253,8 @@ mod tests {
         connection.shrink(&HashSet::new());
         assert!(connection.room(&id("!a:x")).unwrap().members.is_empty());
         let long = |n: usize| ("x".repeat(60_000), n.to_string());
-        let config = RoomConfig { required_state: RequiredState::of_parts((0..20).map(long), false), ..RoomConfig::default() };
+        let required_state = RequiredState::of_stable(Keys::new((0..20).map(long)), Keys::default(), false);
+        let config = RoomConfig { required_state, ..RoomConfig::default() };
         connection.set(id("!a:x"), Sent { config: Arc::new(config), ..Sent::default() });
         assert!(matches!(connection.to_bytes(), Err(SyncError::Request(_))));
     }

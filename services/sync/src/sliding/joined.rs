@@ -239,7 +239,7 @@ impl Look<'_> {
                 Ok(gone.filter(|(kind, key)| required.takes(kind, key) || (lazy && *kind == MEMBER)).map(owned).collect())
             }
             Since::Rows(_) => {
-                let untold = required.exact().filter(|(kind, key)| state.get(kind, key).is_none());
+                let untold = required.exact().into_iter().filter(|(kind, key)| state.get(kind, key).is_none());
                 let untold: Vec<(&str, &str)> = untold.collect();
                 let found = state::events(self.context, self.moment(), &untold).await?;
                 Ok(untold.into_iter().zip(found).filter(|(_, event)| event.is_none()).map(|(key, _)| owned(key)).collect())

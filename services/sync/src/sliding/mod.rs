@@ -26,4 +26,8 @@ pub mod table;
 mod to_device;
 
 pub(crate) use self::poll::Shared;
-pub use self::{poll::Sliding, request::Request, table::TABLES};
+pub use self::{
+    poll::Sliding,
+    request::{Form, Request},
+    table::TABLES,
+};

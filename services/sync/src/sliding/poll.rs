@@ -17,7 +17,7 @@ use super::{
     notes::NotesCache,
     position::Position,
     render,
-    request::{Request, Wish},
+    request::{Form, Request, Wish},
     rooms::{self, Ask, Told},
     table::{Connections, Found, Owner},
     to_device::Unread,
@@ -216,7 +216,7 @@ impl Sliding {
             .map(|((room, _), plan)| {
                 let live_from = since.map(|since| since.room(room.glimpse.shard));
                 let (sent, dm) = (connection.room(&room.id), notes.is_direct(&room.glimpse.room));
-                tell(&context, room, Ask { plan, config: &room.config, sent, live_from, dm })
+                tell(&context, request.form, room, Ask { plan, config: &room.config, sent, live_from, dm })
             })
             .collect();
         let mut told = stream::iter(told).buffered(self.config.parallel_rooms);
@@ -258,11 +258,12 @@ impl Sliding {
 /// What is told of a room, rendered unless there is nothing, and what the client has of it afterwards.
 async fn tell<'a, 'b>(
     context: &Context,
+    form: Form,
     room: &'b Matched<'a>,
     ask: Ask<'_>,
 ) -> Result<(&'b Matched<'a>, Sent, Option<Vec<u8>>), SyncError> {
     let context = Context { filter: Arc::new(Filter::of_timeline(ask.config.timeline_limit)), ..context.clone() };
     let told: Told = rooms::tell(&context, &ask).await?;
-    let json = if told.is_empty() { None } else { Some(render::room(&context, &told, &room.lists)?) };
+    let json = if told.is_empty() { None } else { Some(render::room(&context, form, &told, &room.lists)?) };
     Ok((room, told.after(&ask), json))
 }

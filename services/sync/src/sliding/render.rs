@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     account_data,
+    request::Form,
     rooms::{Hero, Timeline, Told},
     to_device,
 };
@@ -18,17 +19,20 @@ use crate::{
 use banyan_rooms::stream_token::PlaceToken;
 
 /// The JSON of a room. `lists`: the names of those that show it.
-pub(super) fn room(context: &Context, told: &Told, lists: &[String]) -> Result<Vec<u8>, SyncError> {
-    // There are no counts before there are notifications; clients count on the members being there.
-    let mut fields = json!({"bump_stamp": told.bump_stamp, "membership": told.membership.as_str(), "notification_count": 0,
-        "highlight_count": 0});
+pub(super) fn room(context: &Context, form: Form, told: &Told, lists: &[String]) -> Result<Vec<u8>, SyncError> {
+    let mut fields = json!({"bump_stamp": told.bump_stamp, "membership": told.membership.as_str()});
     let mut set = |name: &str, value: Option<Value>| {
         if let (Some(value), Some(fields)) = (value, fields.as_object_mut()) {
             fields.insert(name.to_owned(), value);
         }
     };
     set("initial", told.initial.then_some(Value::Bool(true)));
-    set("unstable_expanded_timeline", told.expanded.then_some(Value::Bool(true)));
+    set(names(form).expanded_timeline, told.expanded.then_some(Value::Bool(true)));
+    if form == Form::Unstable {
+        // There are no counts before there are notifications; clients count on the members being there.
+        set("notification_count", Some(json!(0)));
+        set("highlight_count", Some(json!(0)));
+    }
     set("name", told.name.as_ref().map(|name| json!(name)));
     set("avatar", told.avatar.as_ref().map(|avatar| json!(avatar)));
     set("heroes", told.heroes.as_ref().map(|heroes| heroes.iter().map(hero).collect()));
@@ -50,12 +54,25 @@ pub(super) fn room(context: &Context, told: &Told, lists: &[String]) -> Result<V
         self::timeline(&mut out, context, timeline)?;
     }
     if let Some(stripped) = &told.stripped_state {
-        out.extend_from_slice(b",\"invite_state\":[");
+        out.extend_from_slice(format!(",\"{}\":[", names(form).stripped_state).as_bytes());
         list(&mut out, stripped);
         out.push(b']');
     }
     out.push(b'}');
     Ok(out)
+}
+
+/// Fields whose names are not the same in both forms.
+struct Names {
+    expanded_timeline: &'static str,
+    stripped_state: &'static str,
+}
+
+const fn names(form: Form) -> Names {
+    match form {
+        Form::Unstable => Names { expanded_timeline: "unstable_expanded_timeline", stripped_state: "invite_state" },
+        Form::Stable => Names { expanded_timeline: "expanded_timeline", stripped_state: "stripped_state" },
+    }
 }
 
 /// State events, and stubs of what is there no more.

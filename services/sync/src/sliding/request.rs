@@ -1,4 +1,4 @@
-//! What a client asks (MSC4186, "Request Body", in the form of its unstable endpoint).
+//! What a client asks (MSC4186, "Request Body"), in the form of either endpoint.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,7 +6,12 @@ use bytes::Bytes;
 use ruma::{OwnedDeviceId, OwnedUserId, UserId};
 use serde::Deserialize;
 
-use super::{connection::RoomConfig, extensions::Extensions, filters::Filters, required_state::RequiredState};
+use super::{
+    connection::RoomConfig,
+    extensions::Extensions,
+    filters::Filters,
+    required_state::{ANY, Keys, RequiredState},
+};
 use crate::{config::SyncConfig, error::SyncError};
 
 /// Lists, subscriptions, and ranges of a list at most.
@@ -15,6 +20,16 @@ const MOST: usize = 100;
 const MOST_ELEMENTS: usize = 256;
 /// Longest name of a list or connection.
 const MOST_BYTES: usize = 255;
+
+/// The form of an answer. Requests are read in either.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// Of the unstable endpoint, which clients use.
+    #[default]
+    Unstable,
+    /// Of MSC4186.
+    Stable,
+}
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -31,6 +46,8 @@ pub struct Request {
     pub token_hash: Bytes,
     /// The body's JSON.
     pub body: Bytes,
+    /// How the answer names things.
+    pub form: Form,
 }
 
 /// A request's body, read.
@@ -63,12 +80,45 @@ struct Body {
 struct RoomBody {
     timeline_limit: u64,
     #[serde(default)]
-    required_state: Vec<(String, String)>,
+    required_state: StateBody,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StateBody {
+    /// Of the unstable endpoint.
+    Pairs(Vec<(String, String)>),
+    Stable(StableState),
+}
+
+#[derive(Default, Deserialize)]
+struct StableState {
+    #[serde(default)]
+    include: Vec<Element>,
+    #[serde(default)]
+    exclude: Vec<Element>,
+    #[serde(default)]
+    lazy_members: bool,
+}
+
+/// What is left out stands for all.
+#[derive(Deserialize)]
+struct Element {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    state_key: Option<String>,
+}
+
+impl Default for StateBody {
+    fn default() -> Self {
+        Self::Pairs(Vec::new())
+    }
 }
 
 #[derive(Deserialize)]
 struct ListBody {
     ranges: Option<Vec<(u64, u64)>>,
+    range: Option<(u64, u64)>,
     slow_get_all_rooms: Option<bool>,
     filters: Option<Filters>,
     #[serde(flatten)]
@@ -100,7 +150,7 @@ impl Wish {
 
 impl List {
     fn of_body(body: ListBody, user: &UserId, config: &SyncConfig) -> Result<Self, SyncError> {
-        let ranges = body.ranges.filter(|_| body.slow_get_all_rooms != Some(true));
+        let ranges = body.ranges.or_else(|| body.range.map(|range| vec![range])).filter(|_| body.slow_get_all_rooms != Some(true));
         for (first, last) in ranges.iter().flatten() {
             if first > last {
                 return Err(SyncError::Request(format!("the range [{first}, {last}] ends before it begins")));
@@ -120,9 +170,28 @@ impl List {
 }
 
 fn room_config(body: RoomBody, user: &UserId, config: &SyncConfig) -> Result<RoomConfig, SyncError> {
-    at_most("required_state", body.required_state.len(), MOST_ELEMENTS)?;
     let timeline_limit = usize::try_from(body.timeline_limit).unwrap_or(usize::MAX).min(config.max_limit);
-    Ok(RoomConfig { timeline_limit, required_state: RequiredState::of_request(body.required_state, user) })
+    Ok(RoomConfig { timeline_limit, required_state: body.required_state.read(user)? })
+}
+
+impl StateBody {
+    fn read(self, user: &UserId) -> Result<RequiredState, SyncError> {
+        match self {
+            Self::Pairs(pairs) => {
+                at_most("required_state", pairs.len(), MOST_ELEMENTS)?;
+                Ok(RequiredState::of_pairs(pairs, user))
+            }
+            Self::Stable(StableState { include, exclude, lazy_members }) => {
+                at_most("required_state", include.len() + exclude.len(), MOST_ELEMENTS)?;
+                Ok(RequiredState::of_stable(keys(include), keys(exclude), lazy_members))
+            }
+        }
+    }
+}
+
+fn keys(elements: Vec<Element>) -> Keys {
+    let any = || ANY.to_owned();
+    Keys::new(elements.into_iter().map(|element| (element.kind.unwrap_or_else(any), element.state_key.unwrap_or_else(any))))
 }
 
 /// Names of lists are opaque identifiers (specification, appendices, "Opaque Identifiers").
@@ -168,6 +237,22 @@ mod tests {
     }
 
     #[test]
+    fn the_form_of_the_proposal_is_read() {
+        let state = json!({"include": [{}, {"type": "m.room.member", "state_key": "@you:x"}], "exclude": [{"type": "m.room.create"}],
+            "lazy_members": true});
+        let body = json!({"lists": {"a": {"range": [2, 3], "timeline_limit": 1, "required_state": state}},
+            "room_subscriptions": {"!a:x": {"timeline_limit": 1, "required_state": {"include": [{"state_key": ""}]}}}});
+        let wish = parse(&body).unwrap();
+        let list = &wish.lists["a"];
+        assert!(!list.shows(1) && list.shows(2) && list.shows(3) && !list.shows(4));
+        let required = &list.config.required_state;
+        assert!(required.is_lazy() && required.takes("m.room.name", "") && !required.takes("m.room.create", ""));
+        assert!(required.takes("m.room.member", "@you:x") && !required.takes("m.room.member", "@me:x"));
+        let required = &wish.subscriptions["!a:x"].required_state;
+        assert!(required.takes("m.room.name", "") && !required.takes("m.room.member", "@me:x") && !required.is_lazy());
+    }
+
+    #[test]
     fn wrong_shapes_are_bad_json() {
         for body in [
             json!([]),
@@ -180,6 +265,8 @@ mod tests {
             list("ranges", &json!([[-1, 2]])),
             list("timeline_limit", &json!(-1)),
             list("required_state", &json!([["m.room.name"]])),
+            list("required_state", &json!({"include": ["m.room.name"]})),
+            list("range", &json!([[0, 1]])),
             list("filters", &json!({"is_dm": 1})),
         ] {
             assert!(matches!(parse(&body), Err(SyncError::Body(_))), "{body}");
@@ -197,6 +284,8 @@ mod tests {
             list("ranges", &json!(vec![[0, 1]; 101])),
             list("ranges", &json!([[3, 2]])),
             list("required_state", &json!(vec![["a", "b"]; 257])),
+            list("required_state", &json!({"include": vec![json!({}); 200], "exclude": vec![json!({}); 57]})),
+            list("range", &json!([3, 2])),
             list("filters", &json!({"tags": vec!["a"; 257]})),
         ] {
             assert!(matches!(parse(&body), Err(SyncError::Request(_))), "{body}");

@@ -5,44 +5,110 @@ use std::collections::{BTreeMap, BTreeSet};
 use ruma::UserId;
 
 /// Matches every type, or every state key.
-const ANY: &str = "*";
+pub(super) const ANY: &str = "*";
 /// The type of memberships.
 const MEMBER: &str = "m.room.member";
 
-/// Pairs of event type and state key, either of which may be `*`, and whether members come only as they are needed.
+/// Pairs of event type and state key, either of which may be `*`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Keys(BTreeMap<String, BTreeSet<String>>);
+
+/// Pairs, but for what other pairs name.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Refined {
+    /// What is wanted.
+    pub include: Keys,
+    /// What of it is not.
+    pub exclude: Keys,
+}
+
+/// What takes a state event, and whether members come only as they are needed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RequiredState {
-    keys: BTreeMap<String, BTreeSet<String>>,
+    keys: Keys,
+    /// Those that exclude something stay apart from the others: each takes what it takes.
+    refined: BTreeSet<Refined>,
     lazy: bool,
 }
 
-impl RequiredState {
-    /// Reads what a client wrote: the key `$ME` is the user, and `$LAZY` of memberships asks for those that a timeline needs.
-    #[must_use]
-    pub fn of_request(elements: Vec<(String, String)>, user: &UserId) -> Self {
-        let mut required = Self::default();
-        for (kind, key) in elements {
-            match key.as_str() {
-                "$LAZY" if kind == MEMBER => required.lazy = true,
-                "$ME" => required.insert(kind, user.to_string()),
-                _ => required.insert(kind, key),
-            }
-        }
-        required.lazy &= !required.has(MEMBER, ANY);
-        required
-    }
-
-    /// As it was kept.
-    #[must_use]
-    pub fn of_parts(elements: impl IntoIterator<Item = (String, String)>, lazy: bool) -> Self {
-        let mut required = Self { lazy, ..Self::default() };
-        elements.into_iter().for_each(|(kind, key)| required.insert(kind, key));
-        required
+impl Keys {
+    /// Of these pairs.
+    pub fn new(elements: impl IntoIterator<Item = (String, String)>) -> Self {
+        let mut keys = Self::default();
+        elements.into_iter().for_each(|(kind, key)| keys.insert(kind, key));
+        keys
     }
 
     /// Every pair.
     pub fn elements(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.keys.iter().flat_map(|(kind, keys)| keys.iter().map(|key| (kind.as_str(), key.as_str())))
+        self.0.iter().flat_map(|(kind, keys)| keys.iter().map(|key| (kind.as_str(), key.as_str())))
+    }
+
+    fn has(&self, kind: &str, key: &str) -> bool {
+        self.0.get(kind).is_some_and(|keys| keys.contains(key))
+    }
+
+    fn insert(&mut self, kind: String, key: String) {
+        self.0.entry(kind).or_default().insert(key);
+    }
+
+    /// Whether a pair names a state event; `lazy`: who names everything does not mean members.
+    fn take(&self, kind: &str, key: &str, lazy: bool) -> bool {
+        self.has(kind, key)
+            || self.has(kind, ANY)
+            || (key != ANY && self.has(ANY, key))
+            || (self.has(ANY, ANY) && !(lazy && kind == MEMBER))
+    }
+}
+
+impl Refined {
+    fn takes(&self, kind: &str, key: &str, lazy: bool) -> bool {
+        self.include.take(kind, key, lazy) && !self.exclude.take(kind, key, false)
+    }
+}
+
+impl RequiredState {
+    /// Reads pairs that a client wrote: the key `$ME` is the user, and `$LAZY` of memberships asks for those that a timeline needs.
+    #[must_use]
+    pub fn of_pairs(elements: Vec<(String, String)>, user: &UserId) -> Self {
+        let mut required = Self::default();
+        for (kind, key) in elements {
+            match key.as_str() {
+                "$LAZY" if kind == MEMBER => required.lazy = true,
+                "$ME" => required.keys.insert(kind, user.to_string()),
+                _ => required.keys.insert(kind, key),
+            }
+        }
+        required.lazy &= !required.keys.has(MEMBER, ANY);
+        required
+    }
+
+    /// Reads what a client includes and excludes (MSC4186, `RequiredStateRequest`).
+    #[must_use]
+    pub fn of_stable(include: Keys, exclude: Keys, lazy: bool) -> Self {
+        let lazy = lazy && !include.has(MEMBER, ANY);
+        if exclude.0.is_empty() {
+            return Self { keys: include, refined: BTreeSet::new(), lazy };
+        }
+        Self { keys: Keys::default(), refined: BTreeSet::from([Refined { include, exclude }]), lazy }
+    }
+
+    /// As it was kept.
+    #[must_use]
+    pub const fn of_parts(keys: Keys, refined: BTreeSet<Refined>, lazy: bool) -> Self {
+        Self { keys, refined, lazy }
+    }
+
+    /// The pairs of those that exclude nothing.
+    #[must_use]
+    pub const fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    /// Those that exclude something.
+    #[must_use]
+    pub const fn refined(&self) -> &BTreeSet<Refined> {
+        &self.refined
     }
 
     /// Whether members come only as they are needed.
@@ -54,53 +120,52 @@ impl RequiredState {
     /// Whether it asks for a state event, as far as it is not lazily loaded.
     #[must_use]
     pub fn takes(&self, kind: &str, key: &str) -> bool {
-        self.has(kind, key)
-            || self.has(kind, ANY)
-            || (key != ANY && self.has(ANY, key))
-            || (self.has(ANY, ANY) && !(self.lazy && kind == MEMBER))
+        self.keys.take(kind, key, self.lazy) || self.refined.iter().any(|refined| refined.takes(kind, key, self.lazy))
     }
 
-    /// Whether everything that it takes is taken by `other`, too.
+    /// Whether everything that it takes is taken by `other`, too. Sometimes says no where it is.
     #[must_use]
     pub fn is_within(&self, other: &Self) -> bool {
-        let widened = self.has(ANY, ANY) && other.lazy && !self.lazy;
-        !widened && self.elements().all(|(kind, key)| other.takes(kind, key))
+        let within = |keys: &Keys| keys.elements().all(|(kind, key)| other.keys.take(kind, key, other.lazy));
+        let widened = self.all_keys().any(|keys| keys.has(ANY, ANY)) && other.lazy && !self.lazy;
+        let refined = |refined: &Refined| other.refined.contains(refined) || within(&refined.include);
+        !widened && within(&self.keys) && self.refined.iter().all(refined)
     }
 
     /// What takes everything that either takes. Members are lazy if either says so and neither takes them all.
     pub fn add(&mut self, other: &Self) {
         self.lazy = (self.lazy || other.lazy) && !self.has_all_members() && !other.has_all_members();
-        for (kind, key) in other.elements() {
-            self.insert(kind.to_owned(), key.to_owned());
-        }
+        other.keys.elements().for_each(|(kind, key)| self.keys.insert(kind.to_owned(), key.to_owned()));
+        self.refined.extend(other.refined.iter().cloned());
     }
 
-    /// Pairs without a wildcard.
-    pub fn exact(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.elements().filter(|(kind, key)| *kind != ANY && *key != ANY)
+    /// State events that are named by type and key, without a wildcard.
+    #[must_use]
+    pub fn exact(&self) -> BTreeSet<(&str, &str)> {
+        let elements = self.all_keys().flat_map(Keys::elements);
+        elements.filter(|(kind, key)| *kind != ANY && *key != ANY && self.takes(kind, key)).collect()
     }
 
-    /// Types that are wanted with all their keys.
-    pub fn whole_types(&self) -> impl Iterator<Item = &str> {
-        self.elements().filter(|(kind, key)| *kind != ANY && *key == ANY).map(|(kind, _)| kind)
+    /// Types of which all keys may be wanted.
+    #[must_use]
+    pub fn whole_types(&self) -> BTreeSet<&str> {
+        let elements = self.all_keys().flat_map(Keys::elements);
+        elements.filter(|(kind, key)| *kind != ANY && *key == ANY).map(|(kind, _)| kind).collect()
     }
 
     /// Whether some keys are wanted of all types.
     #[must_use]
     pub fn has_any_type(&self) -> bool {
-        self.keys.contains_key(ANY)
+        self.all_keys().any(|keys| keys.0.contains_key(ANY))
+    }
+
+    fn all_keys(&self) -> impl Iterator<Item = &Keys> {
+        std::iter::once(&self.keys).chain(self.refined.iter().map(|refined| &refined.include))
     }
 
     fn has_all_members(&self) -> bool {
-        self.has(MEMBER, ANY) || (self.has(ANY, ANY) && !self.lazy)
-    }
-
-    fn has(&self, kind: &str, key: &str) -> bool {
-        self.keys.get(kind).is_some_and(|keys| keys.contains(key))
-    }
-
-    fn insert(&mut self, kind: String, key: String) {
-        self.keys.entry(kind).or_default().insert(key);
+        let all = |keys: &Keys| keys.has(MEMBER, ANY) || (keys.has(ANY, ANY) && !self.lazy);
+        all(&self.keys) || self.refined.iter().any(|refined| all(&refined.include) && !refined.exclude.take(MEMBER, ANY, false))
     }
 }
 
@@ -112,7 +177,7 @@ mod tests {
 
     fn required(elements: &[(&str, &str)]) -> RequiredState {
         let elements = elements.iter().map(|(kind, key)| ((*kind).to_owned(), (*key).to_owned())).collect();
-        RequiredState::of_request(elements, user_id!("@me:x"))
+        RequiredState::of_pairs(elements, user_id!("@me:x"))
     }
 
     #[test]
@@ -144,5 +209,33 @@ mod tests {
         assert!(!required(&[(MEMBER, "*")]).is_within(&lazy) && required(&[(MEMBER, "*")]).is_within(&all));
         assert!(!all.is_within(&names) && required(&[]).is_within(&names) && names.is_within(&names));
         assert!(required(&[("a", "*")]).is_within(&all) && !required(&[("a", "*")]).is_within(&required(&[("a", "b")])));
+    }
+
+    fn keys(elements: &[(&str, &str)]) -> Keys {
+        Keys::new(elements.iter().map(|(kind, key)| ((*kind).to_owned(), (*key).to_owned())))
+    }
+
+    #[test]
+    fn what_is_excluded_is_not_taken_unless_something_else_takes_it() {
+        let but_create = || RequiredState::of_stable(keys(&[("*", "*")]), keys(&[("m.room.create", "")]), false);
+        let mut wanted = but_create();
+        assert!(wanted.takes("m.room.name", "") && wanted.takes(MEMBER, "@you:x") && !wanted.takes("m.room.create", ""));
+        let lazy = RequiredState::of_stable(keys(&[("*", "*")]), keys(&[(MEMBER, "@me:x")]), true);
+        assert!(lazy.is_lazy() && lazy.takes("m.room.name", "") && !lazy.takes(MEMBER, "@you:x"));
+        assert!(but_create().is_within(&wanted) && but_create().is_within(&required(&[("*", "*")])));
+        assert!(!required(&[("*", "*")]).is_within(&wanted) && !but_create().is_within(&lazy));
+        wanted.add(&required(&[("m.room.create", "")]));
+        assert!(wanted.takes("m.room.create", "") && wanted.exact() == BTreeSet::from([("m.room.create", "")]));
+        // Both return members: all of them.
+        wanted.add(&lazy);
+        assert!(!wanted.is_lazy() && wanted.takes(MEMBER, "@you:x"));
+    }
+
+    #[test]
+    fn what_is_named_and_excluded_is_not_read() {
+        let wanted = [("m.room.name", ""), ("m.room.topic", ""), ("m.space.child", "*")];
+        let required = RequiredState::of_stable(keys(&wanted), keys(&[("*", "")]), false);
+        assert!(required.exact().is_empty() && required.takes("m.space.child", "!a:x"));
+        assert_eq!(required.whole_types(), BTreeSet::from(["m.space.child"]));
     }
 }

@@ -34,12 +34,14 @@ pub(super) async fn read(
         let all = source.state(at.room, at.head, at.upto, members || !required.is_lazy()).await?;
         keep(&mut map, &all, |kind, key| required.takes(kind, key) || (members && kind == MEMBER));
     } else {
-        let types = required.whole_types().filter(|kind| !members || *kind != MEMBER);
-        for kind in types.chain(members.then_some(MEMBER)) {
-            keep(&mut map, &source.state_of_type(at.room, at.head, at.upto, kind).await?, |_, _| true);
+        let mut types = required.whole_types();
+        types.extend(members.then_some(MEMBER));
+        for kind in types {
+            let all = source.state_of_type(at.room, at.head, at.upto, kind).await?;
+            keep(&mut map, &all, |kind, key| required.takes(kind, key) || (members && kind == MEMBER));
         }
     }
-    let exact: Vec<(&str, &str)> = required.exact().collect();
+    let exact: Vec<(&str, &str)> = required.exact().into_iter().collect();
     for event in events(context, at, &exact).await?.into_iter().flatten() {
         insert(&mut map, &event);
     }

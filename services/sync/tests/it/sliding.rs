@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use banyan_sync::{error::SyncError, sliding::Request};
+use banyan_sync::{
+    error::SyncError,
+    sliding::{Form, Request},
+};
 use bytes::Bytes;
 use ruma::{OwnedDeviceId, OwnedUserId};
 use serde_json::{Value, json};
@@ -18,6 +21,7 @@ pub(crate) fn ask(user: &str, pos: Option<&str>, body: &Value) -> Request {
         timeout: Duration::ZERO,
         token_hash: Bytes::from_static(b"hash"),
         body: body.to_string().into(),
+        form: Form::Unstable,
     }
 }
 

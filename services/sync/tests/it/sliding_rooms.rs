@@ -1,5 +1,6 @@
 //! What is told of a room.
 
+use banyan_sync::sliding::{Form, Request};
 use serde_json::{Value, json};
 
 use crate::{
@@ -274,4 +275,27 @@ async fn a_timeline_that_is_cut_short_has_aggregations() {
         let short = worker.slide(&world, ask(ME, None, &anew)).await;
         assert_eq!((shown(&short, ROOM), count(&short)), (vec![thread.as_str(), reply.as_str()], json!(1)));
     }
+}
+
+#[tokio::test]
+async fn in_the_form_of_the_proposal_some_fields_have_other_names() {
+    let mut world = world().await;
+    world.say(ROOM, ZOE, "one").await;
+    world.create("!other:x", ZOE).await;
+    world.send("!other:x", ZOE, member(ME, "invite")).await;
+    let ask = |pos: Option<&str>, limit: u64| {
+        let state = json!({"include": [{}], "exclude": [{"type": "m.room.join_rules"}], "lazy_members": true});
+        let body = json!({"lists": {"a": {"range": [0, 9], "timeline_limit": limit, "required_state": state}}});
+        Request { form: Form::Stable, ..ask(ME, pos, &body) }
+    };
+    let mut worker = world.worker();
+    let first = worker.slide(&world, ask(None, 1)).await;
+    assert_eq!(first["rooms"]["!other:x"]["stripped_state"].as_array().unwrap().len(), 2);
+    for member in ["invite_state", "notification_count", "highlight_count"] {
+        assert!(first["rooms"]["!other:x"].get(member).is_none() && room(&first).get(member).is_none(), "{member}");
+    }
+    let told = |kind: &str| crate::sliding::keys(&first, ROOM).iter().any(|(told, _)| told == kind);
+    assert!(told("m.room.create") && told("m.room.member") && !told("m.room.join_rules"));
+    let more = worker.slide(&world, ask(Some(pos(&first)), 2)).await;
+    assert_eq!((&room(&more)["expanded_timeline"], room(&more).get("unstable_expanded_timeline")), (&json!(true), None));
 }
