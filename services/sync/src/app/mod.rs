@@ -7,7 +7,7 @@ pub(crate) mod context;
 mod fresh;
 pub(crate) mod left;
 pub(crate) mod ongoing;
-mod receipts;
+pub(crate) mod receipts;
 pub(crate) mod room;
 pub(crate) mod state;
 pub(crate) mod summary;

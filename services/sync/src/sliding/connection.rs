@@ -59,6 +59,8 @@ pub struct Sent {
     pub dm: bool,
     /// Whether it was told the room's account data, with all changes until the connection's position.
     pub account_data: bool,
+    /// Whether it was told the room's receipts, with all changes as far as the room was told.
+    pub receipts: bool,
     /// Members it was sent lazily, with all changes as far as the room was told.
     pub members: HashSet<Id>,
 }
@@ -154,7 +156,8 @@ impl Connection {
             let config = configs.get(room.config as usize)?.clone();
             let members = room.members.chunks_exact(12).filter_map(|member| Id::try_from(member).ok()).collect();
             let until = room.until.map(LogSeq);
-            Some((id, Sent { config, until, dm: room.dm, account_data: room.account_data, members }))
+            let (dm, account_data, receipts) = (room.dm, room.account_data, room.receipts);
+            Some((id, Sent { config, until, dm, account_data, receipts, members }))
         };
         let rooms = row.rooms.into_iter().filter_map(room).collect();
         Self { rooms, global_account_data: row.global_account_data, changed: false }
@@ -191,6 +194,7 @@ impl Connection {
                 until: sent.until.map(|until| until.0),
                 dm: sent.dm,
                 account_data: sent.account_data,
+                receipts: sent.receipts,
                 members: sent.members.iter().flatten().copied().collect::<Vec<u8>>().into(),
             });
         }
@@ -234,7 +238,7 @@ mod tests {
         for n in 0..5_000_u64 {
             let until = (n % 3 == 0).then_some(LogSeq(n << 20));
             let members = (0..n % 4).map(|member| id(&format!("@{member}:x"))).collect();
-            let sent = Sent { config: config.clone(), until, dm: n % 7 == 0, account_data: true, members };
+            let sent = Sent { config: config.clone(), until, dm: n % 7 == 0, account_data: true, receipts: n % 2 == 0, members };
             connection.set(id(&format!("!{n}:x")), sent);
         }
         connection.set_global_account_data(true);

@@ -1,5 +1,7 @@
 //! What else than rooms a response tells (MSC4186, "Extensions"). Extensions that are not known are left alone.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::{account_data, lists::Matched, render, to_device};
@@ -9,6 +11,7 @@ use crate::error::SyncError;
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Extensions {
     account_data: Option<Scope>,
+    receipts: Option<Scope>,
     to_device: Option<ToDevice>,
 }
 
@@ -32,6 +35,11 @@ impl Extensions {
     /// Account data (MSC3959), if they are asked for.
     pub(super) fn account_data(&self) -> Option<&Scope> {
         self.account_data.as_ref().filter(|scope| scope.is_enabled())
+    }
+
+    /// Receipts (MSC3960), if they are asked for.
+    pub(super) fn receipts(&self) -> Option<&Scope> {
+        self.receipts.as_ref().filter(|scope| scope.is_enabled())
     }
 
     /// Messages to the device, if they are asked for.
@@ -76,19 +84,22 @@ impl Scope {
 pub(super) struct Told {
     pub(super) account_data: account_data::Told,
     pub(super) to_device: Option<to_device::Told>,
+    /// By room, each an event (JSON).
+    pub(super) receipts: Vec<(Arc<str>, Vec<u8>)>,
 }
 
 impl Told {
     /// Whether there is nothing to wake a client for.
     pub(super) fn is_empty(&self) -> bool {
         let messages = self.to_device.as_ref().is_some_and(|told| !told.events.is_empty());
-        self.account_data.is_empty() && !messages
+        self.account_data.is_empty() && self.receipts.is_empty() && !messages
     }
 
     /// By name, each JSON.
     pub(super) fn render(&self) -> Vec<(&'static str, Vec<u8>)> {
         let to_device = self.to_device.as_ref().map(|told| ("to_device", render::to_device(told)));
         let account_data = (!self.account_data.is_empty()).then(|| ("account_data", render::account_data(&self.account_data)));
-        [to_device, account_data].into_iter().flatten().collect()
+        let receipts = (!self.receipts.is_empty()).then(|| ("receipts", render::by_room(&self.receipts)));
+        [to_device, account_data, receipts].into_iter().flatten().collect()
     }
 }

@@ -17,6 +17,7 @@ mod news;
 pub mod notes;
 pub mod poll;
 pub mod position;
+mod receipts;
 mod render;
 pub mod request;
 pub mod required_state;

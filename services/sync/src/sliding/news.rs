@@ -6,6 +6,7 @@ use banyan_core::LogSeq;
 
 use super::{
     connection::{Connection, Id, Sent},
+    extensions::Scope,
     facts::Known,
     lists::{Listing, Matched, View},
 };
@@ -26,7 +27,7 @@ pub(super) fn passed(view: &View<'_>, rooms: &[(Id, Glimpse)], listing: &Listing
     for (id, glimpse) in rooms.iter().filter(|(id, _)| !matched.contains(id)) {
         let Some(sent) = view.connection.room(id) else { continue };
         let since = view.has_until(glimpse, sent);
-        if has_news(glimpse, since, &listing.known) {
+        if has_news(glimpse, since, &listing.known, sent.receipts) {
             if sent.until.is_none() {
                 passed.behind.push((*id, since));
             }
@@ -51,19 +52,27 @@ impl Passed {
     }
 }
 
-/// Whether there may be something to tell of a room since a position.
-fn has_news(glimpse: &Glimpse, since: LogSeq, known: &Known) -> bool {
+/// Whether there may be something to tell of a room since a position. `receipts`: these, too; unlike what else happens, they leave no trace
+/// in a room's head.
+fn has_news(glimpse: &Glimpse, since: LogSeq, known: &Known, receipts: bool) -> bool {
     let joined = glimpse.standing.membership == Membership::Join;
-    glimpse.standing.seq >= since || (joined && glimpse.has_news(since) && !known.is_quiet(&glimpse.room, since))
+    let quiet = || !receipts && known.is_quiet(&glimpse.room, since);
+    glimpse.standing.seq >= since || (joined && glimpse.has_news(since) && !quiet())
 }
 
-/// Whether to look at a room that is asked for, and since when.
-pub(super) fn look<'b, 'a>(view: &View<'_>, room: &'b Matched<'a>, known: &Known) -> Option<(&'b Matched<'a>, Option<LogSeq>)> {
+/// Whether to look at a room that is asked for, and since when. `receipts`: of which rooms they are asked for.
+pub(super) fn look<'b, 'a>(
+    view: &View<'_>,
+    room: &'b Matched<'a>,
+    known: &Known,
+    receipts: Option<&Scope>,
+) -> Option<(&'b Matched<'a>, Option<LogSeq>)> {
     let Some(sent) = view.connection.room(&room.id) else { return Some((room, None)) };
     let since = view.has_until(room.glimpse, sent);
     let config = &room.config;
+    let receipts = receipts.is_some_and(|scope| scope.takes(room));
     let wider = sent.config.timeline_limit < config.timeline_limit || !config.required_state.is_within(&sent.config.required_state);
-    let wider = wider && room.glimpse.standing.membership == Membership::Join;
+    let wider = (wider || (receipts && !sent.receipts)) && room.glimpse.standing.membership == Membership::Join;
     let dm = view.notes.is_direct(&room.glimpse.room) != sent.dm;
-    (has_news(room.glimpse, since, known) || wider || dm).then_some((room, Some(since)))
+    (has_news(room.glimpse, since, known, receipts) || wider || dm).then_some((room, Some(since)))
 }

@@ -16,7 +16,7 @@ use super::{
     news::{look, passed},
     notes::NotesCache,
     position::Position,
-    render,
+    receipts, render,
     request::{Form, Request, Wish},
     rooms::{self, Ask, Told},
     table::{Connections, Found, Owner},
@@ -199,8 +199,9 @@ impl Sliding {
         let rooms = lists::with_ids(&mut glance.rooms);
         let view = View { user, glance: &glance, since, connection, notes: &notes };
         let listing = view.list(wish, &self.source, &self.facts, &rooms).await?;
+        let receipts = wish.extensions.receipts();
         let looked: Vec<(&Matched<'_>, Option<LogSeq>)> =
-            listing.matched.iter().filter_map(|room| look(&view, room, &listing.known)).collect();
+            listing.matched.iter().filter_map(|room| look(&view, room, &listing.known, receipts)).collect();
         let passed = passed(&view, &rooms, &listing);
         let places: Vec<(&Glimpse, Option<LogSeq>)> = looked.iter().map(|(room, since)| (room.glimpse, *since)).collect();
         let mut plans = self.tails.plans_until(user, &glance.token, &places);
@@ -216,28 +217,31 @@ impl Sliding {
             .map(|((room, _), plan)| {
                 let live_from = since.map(|since| since.room(room.glimpse.shard));
                 let (sent, dm) = (connection.room(&room.id), notes.is_direct(&room.glimpse.room));
-                tell(&context, request.form, room, Ask { plan, config: &room.config, sent, live_from, dm })
+                let receipts = receipts.is_some_and(|scope| scope.takes(room));
+                tell(&context, request.form, room, Ask { plan, config: &room.config, sent, live_from, dm, receipts })
             })
             .collect();
         let mut told = stream::iter(told).buffered(self.config.parallel_rooms);
         let mut sent = Vec::with_capacity(looked.len());
-        while let Some((room, after, json)) = told.try_next().await? {
-            if let Some(json) = json {
+        let mut extensions = extensions::Told::default();
+        while let Some(told) = told.try_next().await? {
+            let room = told.room;
+            if let Some(json) = told.json {
                 body.room(&room.glimpse.room, &json).await?;
             }
-            sent.push((room.id, after));
+            extensions.receipts.extend(told.receipts.map(|event| (room.glimpse.room.clone(), event)));
+            sent.push((room.id, told.after));
         }
         drop(told);
         sent.into_iter().for_each(|(id, after)| connection.set(id, after));
         passed.keep(connection, &listing);
         let scope = wish.extensions.account_data();
         let changes = (&glance, since.map(|since| since.user));
-        let account_data = account_data::tell((&self.source, &request.user), scope, &listing, changes, connection).await?;
-        let to_device = match asked.unread {
-            Some(unread) => Some(unread.tell(&self.to_device, asked.recipient(), glance.token.user.0).await?),
-            None => None,
-        };
-        Ok(Answer { token: glance.token, counts: listing.counts, extensions: extensions::Told { account_data, to_device } })
+        extensions.account_data = account_data::tell((&self.source, &request.user), scope, &listing, changes, connection).await?;
+        if let Some(unread) = asked.unread {
+            extensions.to_device = Some(unread.tell(&self.to_device, asked.recipient(), glance.token.user.0).await?);
+        }
+        Ok(Answer { token: glance.token, counts: listing.counts, extensions })
     }
 
     fn context(&self, request: &Request, glance: &Glance) -> Context {
@@ -255,15 +259,21 @@ impl Sliding {
     }
 }
 
-/// What is told of a room, rendered unless there is nothing, and what the client has of it afterwards.
-async fn tell<'a, 'b>(
-    context: &Context,
-    form: Form,
+/// A room that was looked at.
+struct Looked<'b, 'a> {
     room: &'b Matched<'a>,
-    ask: Ask<'_>,
-) -> Result<(&'b Matched<'a>, Sent, Option<Vec<u8>>), SyncError> {
+    /// What the client has of it afterwards.
+    after: Sent,
+    /// What is told of it; `None`: nothing.
+    json: Option<Vec<u8>>,
+    /// Its receipts, an event (JSON).
+    receipts: Option<Vec<u8>>,
+}
+
+async fn tell<'a, 'b>(context: &Context, form: Form, room: &'b Matched<'a>, ask: Ask<'_>) -> Result<Looked<'b, 'a>, SyncError> {
     let context = Context { filter: Arc::new(Filter::of_timeline(ask.config.timeline_limit)), ..context.clone() };
     let told: Told = rooms::tell(&context, &ask).await?;
+    let receipts = receipts::tell(&context, &ask, &told).await?;
     let json = if told.is_empty() { None } else { Some(render::room(&context, form, &told, &room.lists)?) };
-    Ok((room, told.after(&ask), json))
+    Ok(Looked { room, after: told.after(&ask), json, receipts })
 }

@@ -1,6 +1,6 @@
 //! The JSON of a response.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::{Map, Value, json};
 
@@ -202,6 +202,19 @@ pub(super) fn account_data(told: &account_data::Told) -> Vec<u8> {
         out.extend_from_slice(b":[");
         list(&mut out, events);
         out.push(b']');
+    }
+    out.extend_from_slice(b"}}");
+    out
+}
+
+/// The JSON of an extension that tells an event (JSON) by room.
+pub(super) fn by_room(told: &[(Arc<str>, Vec<u8>)]) -> Vec<u8> {
+    let mut out = b"{\"rooms\":{".to_vec();
+    for (index, (room, event)) in told.iter().enumerate() {
+        comma(&mut out, index);
+        out.extend_from_slice(json!(&**room).to_string().as_bytes());
+        out.push(b':');
+        out.extend_from_slice(event);
     }
     out.extend_from_slice(b"}}");
     out

@@ -29,6 +29,8 @@ pub(super) struct Ask<'a> {
     pub(super) live_from: Option<LogSeq>,
     /// Whether it is a direct chat.
     pub(super) dm: bool,
+    /// Whether its receipts are asked for.
+    pub(super) receipts: bool,
 }
 
 /// Somebody to name a room after.
@@ -109,7 +111,8 @@ impl Told {
         if *sent.config != config {
             sent.config = Arc::new(config);
         }
-        Sent { until: None, dm: ask.dm, ..sent }
+        let receipts = ask.receipts && self.membership == Membership::Join;
+        Sent { until: None, dm: ask.dm, receipts, ..sent }
     }
 }
 

@@ -18,6 +18,7 @@ mod sliding_connection;
 mod sliding_large;
 mod sliding_lists;
 mod sliding_model;
+mod sliding_receipts;
 mod sliding_rooms;
 mod sliding_state;
 mod sliding_to_device;

@@ -17,7 +17,7 @@ type Read<'a> = (&'a str, &'a str, &'a str);
 
 impl World {
     /// Writes receipts as the roomserver would: each user's public ones in the order of `slot`.
-    async fn read(&mut self, user: &str, slot: u32, receipts: &[Read<'_>]) {
+    pub(crate) async fn read(&mut self, user: &str, slot: u32, receipts: &[Read<'_>]) {
         let receipt = |(index, (kind, thread, event)): (usize, &Read<'_>)| Receipt {
             user_id: user.to_owned(),
             receipt_type: (*kind).to_owned(),
