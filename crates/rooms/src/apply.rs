@@ -15,8 +15,8 @@ use crate::{
     RoomPlace,
     state::{NodeHash, store as state_node},
     tables::{
-        alias_by_room, current_state, event, gap, import, intent, membership_by_user, published_room, receipt, recent_receipt,
-        room_alias, room_head, staged_event, timeline, transaction,
+        alias_by_room, current_state, device_list, event, gap, import, intent, membership_by_user, published_room, receipt,
+        recent_receipt, room_alias, room_head, staged_event, timeline, transaction,
     },
 };
 
@@ -74,6 +74,7 @@ impl Rows<'_> {
             Kind::Published(published) => self.published(published),
             Kind::Intent(intent) => self.intent(intent),
             Kind::Receipts(receipts) => self.receipts(receipts),
+            Kind::DeviceList(member) => self.rows.push(device_list::put(self.room_id, &member.user_id, self.seq())),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The read side of rooms, for every role: typed reads of the tables that the roomserver writes. It never writes and asks no owner;
 //! what it answers is as new as the rows are.
 
+mod device_lists;
 mod events;
 mod members;
 mod names;

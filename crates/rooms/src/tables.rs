@@ -4,6 +4,7 @@
 pub mod alias_by_room;
 pub mod annotation;
 pub mod current_state;
+pub mod device_list;
 pub mod event;
 pub mod event_time;
 pub mod gap;
@@ -33,6 +34,7 @@ pub static TABLES: &[&Table] = &[
     &alias_by_room::TABLE,
     &annotation::TABLE,
     &current_state::TABLE,
+    &device_list::TABLE,
     &event::TABLE,
     &event_time::DAYS,
     &event_time::TABLE,

@@ -44,7 +44,8 @@ impl Role {
         match self {
             Self::ClientApi => &[Self::Roomserver, Self::Userserver, Self::Sync],
             Self::FederationApi | Self::Sync => &[Self::Roomserver, Self::Userserver],
-            Self::Roomserver | Self::Userserver => &[],
+            Self::Userserver => &[Self::Roomserver],
+            Self::Roomserver => &[],
         }
     }
 

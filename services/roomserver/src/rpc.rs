@@ -6,9 +6,9 @@ use banyan_core::ServiceError;
 use banyan_proto::{
     roomserver::{
         ChangeMembershipRequest, ChangeMembershipResponse, ClaimAliasRequest, ClaimAliasResponse, CreateRoomRequest,
-        CreateRoomResponse, ForgetRoomRequest, ForgetRoomResponse, PrepareRoomRequest, PrepareRoomResponse, ReleaseAliasRequest,
-        ReleaseAliasResponse, SendEventRequest, SendEventResponse, SetReceiptsRequest, SetReceiptsResponse, UpgradeRoomRequest,
-        UpgradeRoomResponse, room_service_server::RoomService,
+        CreateRoomResponse, ForgetRoomRequest, ForgetRoomResponse, NoteDeviceListRequest, NoteDeviceListResponse,
+        PrepareRoomRequest, PrepareRoomResponse, ReleaseAliasRequest, ReleaseAliasResponse, SendEventRequest, SendEventResponse,
+        SetReceiptsRequest, SetReceiptsResponse, UpgradeRoomRequest, UpgradeRoomResponse, room_service_server::RoomService,
     },
     status::to_status,
 };
@@ -22,6 +22,7 @@ use crate::{
         claim_alias,
         create_room::{self, CreateRoom},
         forget_room,
+        note_device_list::{self, NoteDeviceList},
         prepare_room::{self, PrepareRoom},
         release_alias,
         send_event::{self, SendEvent},
@@ -121,6 +122,17 @@ impl Rpc {
         Ok(SetReceiptsResponse {})
     }
 
+    async fn device_list(&self, request: NoteDeviceListRequest) -> Result<NoteDeviceListResponse, ServiceError> {
+        let user_id = UserId::parse(request.user_id.as_str())
+            .map_err(|_| ServiceError::invalid_param(format!("{:?} is not a user id", request.user_id)))?;
+        let rooms: Vec<_> = request.room_ids.iter().map(|room_id| room(room_id)).collect::<Result<_, _>>()?;
+        let Some(first) = rooms.first() else { return Ok(NoteDeviceListResponse {}) };
+        let shard = self.inner.shard_of(first.as_str())?;
+        let command = NoteDeviceList { tenant: request.tenant.as_str().into(), user_id, rooms };
+        shard.run(note_device_list::note_device_list(shard.clone(), command)).await?;
+        Ok(NoteDeviceListResponse {})
+    }
+
     async fn upgrade(&self, request: UpgradeRoomRequest) -> Result<UpgradeRoomResponse, ServiceError> {
         let command = UpgradeRoom {
             caller: Caller::read(request.caller)?,
@@ -185,6 +197,10 @@ impl RoomService for Rpc {
 
     async fn set_receipts(&self, request: Request<SetReceiptsRequest>) -> Result<Response<SetReceiptsResponse>, Status> {
         self.answer("set_receipts", self.receipts(request.into_inner()).await)
+    }
+
+    async fn note_device_list(&self, request: Request<NoteDeviceListRequest>) -> Result<Response<NoteDeviceListResponse>, Status> {
+        self.answer("note_device_list", self.device_list(request.into_inner()).await)
     }
 
     async fn upgrade_room(&self, request: Request<UpgradeRoomRequest>) -> Result<Response<UpgradeRoomResponse>, Status> {

@@ -10,9 +10,9 @@ use banyan_rooms::{
     reader::{At, Direction, RoomReader, StateEvent, StoredEvent, TimelinePage, TimelineQuery},
     tables::current_state,
 };
-use banyan_users::UserReader;
+use banyan_users::{UserReader, keys::pool::KeyCounts};
 use bytes::Bytes;
-use ruma::{EventId, OwnedEventId, RoomId, UserId};
+use ruma::{DeviceId, EventId, OwnedEventId, RoomId, UserId};
 
 use crate::{
     error::SyncError,
@@ -85,6 +85,14 @@ impl Source {
     /// The store's.
     pub async fn blocks_invites(&self, user: &UserId) -> Result<bool, SyncError> {
         Ok(self.users.blocks_invites(user.as_str()).await?)
+    }
+
+    /// How many one-time keys of a device are unclaimed, and which fallback keys nobody was given.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn key_counts(&self, user: &UserId, device: &DeviceId) -> Result<KeyCounts, SyncError> {
+        Ok(self.users.key_counts(user.as_str(), device.as_str()).await.map_err(ServiceError::from)?)
     }
 
     /// The oldest messages of a device at positions in `from..upto` that it has not acknowledged, with their positions.

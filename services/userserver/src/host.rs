@@ -9,6 +9,7 @@ use banyan_proto::userserver::user_service_server::{UserService, UserServiceServ
 use banyan_runtime::ShardHost;
 use banyan_users::{UserApplier, UserReader};
 use parking_lot::RwLock;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::{SetupError, UserserverParts, parts::Shared, rpc::Rpc, shard::Shard};
 
@@ -18,7 +19,13 @@ pub struct Userserver(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) shared: Shared,
-    shards: RwLock<HashMap<ShardId, Arc<Shard>>>,
+    shards: RwLock<HashMap<ShardId, Owned>>,
+}
+
+/// A shard that is here, and who tells rooms what happens in it, for as long as it is.
+struct Owned {
+    shard: Arc<Shard>,
+    _fan_out: AbortOnDropHandle<()>,
 }
 
 impl std::fmt::Debug for Userserver {
@@ -54,7 +61,7 @@ impl Inner {
     /// The shard of a name (a user id or a registration token's name), if it is here.
     pub(crate) fn shard_of(&self, name: &str) -> Result<Arc<Shard>, ServiceError> {
         let shard = self.shared.shards.shard_of(name);
-        self.shards.read().get(&shard).cloned().ok_or_else(|| ServiceError::not_owner(None))
+        self.shards.read().get(&shard).map(|owned| owned.shard.clone()).ok_or_else(|| ServiceError::not_owner(None))
     }
 }
 
@@ -69,7 +76,9 @@ impl ShardHost for Userserver {
     }
 
     async fn open(&self, log: OwnedLog) -> Result<(), ServiceError> {
-        self.0.shards.write().insert(log.id().shard, Arc::new(Shard::new(log)));
+        let fan_out = self.0.shared.fan_out.clone().run(log.id());
+        let _fan_out = AbortOnDropHandle::new(tokio::spawn(fan_out));
+        self.0.shards.write().insert(log.id().shard, Owned { shard: Arc::new(Shard::new(log)), _fan_out });
         Ok(())
     }
 

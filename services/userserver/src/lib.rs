@@ -8,7 +8,9 @@
 
 mod app;
 mod attempts;
+pub mod calls;
 mod config;
+mod fan_out;
 mod host;
 mod metrics;
 mod parts;

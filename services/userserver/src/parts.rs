@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use banyan_core::{Clock, Entropy, ShardCount};
+use banyan_log::Logs;
+use banyan_rooms::reader::RoomReader;
 use banyan_store::Store;
 use banyan_tenants::Tenants;
 use banyan_users::{Passwords, UserReader};
 
-use crate::{UserserverConfig, attempts::Attempts, metrics::Metrics};
+use crate::{UserserverConfig, attempts::Attempts, calls::TellRooms, fan_out::FanOut, metrics::Metrics};
 
 /// What [`crate::Userserver::new`] takes.
 #[derive(Clone)]
@@ -22,6 +24,12 @@ pub struct UserserverParts {
     pub shards: ShardCount,
     /// The server names of this installation.
     pub tenants: Tenants,
+    /// The logs, to follow those that are owned.
+    pub logs: Logs,
+    /// Which rooms users are in.
+    pub rooms: RoomReader,
+    /// The owners of rooms.
+    pub tell: Arc<dyn TellRooms>,
     /// Settings.
     pub config: UserserverConfig,
 }
@@ -50,6 +58,7 @@ pub(crate) struct Shared {
     pub(crate) passwords: Passwords,
     pub(crate) attempts: Attempts,
     pub(crate) metrics: Metrics,
+    pub(crate) fan_out: FanOut,
 }
 
 impl Shared {
@@ -64,6 +73,7 @@ impl Shared {
             shards: parts.shards,
             tenants: parts.tenants,
             metrics: Metrics::new(),
+            fan_out: FanOut { logs: parts.logs, rooms: parts.rooms, tell: parts.tell },
         })
     }
 }

@@ -65,7 +65,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     get("/_matrix/client/v3/initialSync", "initialSync").deprecated().by("initial_sync.rs"),
     post("/_matrix/client/v3/join/{roomIdOrAlias}", "joinRoom").guest().limited().by("join.rs"),
     get("/_matrix/client/v3/joined_rooms", "getJoinedRooms").by("joined_rooms.rs"),
-    get("/_matrix/client/v3/keys/changes", "getKeysChanges"),
+    get("/_matrix/client/v3/keys/changes", "getKeysChanges").by("keys/changes.rs"),
     post("/_matrix/client/v3/keys/claim", "claimKeys").guest().by("keys/claim.rs"),
     post("/_matrix/client/v3/keys/device_signing/upload", "uploadCrossSigningKeys").by("keys/device_signing.rs"),
     post("/_matrix/client/v3/keys/query", "queryKeys").guest().by("keys/query.rs"),

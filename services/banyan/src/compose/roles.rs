@@ -66,6 +66,9 @@ fn userserver(context: &Context, tenants: &Tenants, config: &Config) -> Result<U
         entropy: context.entropy.clone(),
         shards: context.shards,
         tenants: tenants.clone(),
+        logs: context.logs.clone(),
+        rooms: RoomReader::new(context.store.clone(), 0),
+        tell: Arc::new(banyan_userserver::calls::Roomservers::new(context.router.clone(), context.shards)),
         config: config.userserver.clone(),
     };
     Ok(Userserver::new(parts)?)

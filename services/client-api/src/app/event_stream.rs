@@ -11,7 +11,7 @@ use serde_json::{json, value::RawValue};
 use super::{App, Requester, sync::SyncWish};
 
 /// A filter that lets no room and no account data through: of such a sync only its token matters.
-const NOTHING: &str = r#"{"room":{"rooms":[]},"presence":{"types":[]},"account_data":{"types":[]}}"#;
+pub(super) const NOTHING: &str = r#"{"room":{"rooms":[]},"presence":{"types":[]},"account_data":{"types":[]}}"#;
 
 /// Events of any room, in the client format with their rooms' ids.
 #[derive(Debug)]
@@ -31,6 +31,16 @@ pub(super) struct SyncBody {
     pub(super) presence: Events,
     #[serde(default)]
     pub(super) account_data: Events,
+    #[serde(default)]
+    pub(super) device_lists: DeviceLists,
+}
+
+/// Users whose devices are to be looked at again, and users with whom no room is shared any more.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct DeviceLists {
+    pub(crate) changed: Vec<String>,
+    pub(crate) left: Vec<String>,
 }
 
 #[derive(Default, Deserialize)]

@@ -18,6 +18,7 @@ pub(crate) mod events;
 pub(crate) mod filters;
 pub(crate) mod ignored;
 pub(crate) mod initial_sync;
+pub(crate) mod key_changes;
 pub(crate) mod limits;
 pub(crate) mod login;
 pub(crate) mod login_token;

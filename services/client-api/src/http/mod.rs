@@ -138,6 +138,7 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getRoomStateWithKey" => get(rooms::state::get),
         "getDevices" => get(devices::all),
         "getDevice" => get(devices::get),
+        "getKeysChanges" => get(keys::changes::get),
         "sync" => get(sync::get),
         "getEvents" | "peekEvents" => get(events::stream),
         "getOneEvent" => get(events::one),

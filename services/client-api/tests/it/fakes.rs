@@ -160,6 +160,13 @@ impl RoomService for Fakes {
         self.note("SetReceipts", Call::SetReceipts(request.into_inner()), roomserver::SetReceiptsResponse {})
     }
 
+    async fn note_device_list(
+        &self,
+        _: Request<roomserver::NoteDeviceListRequest>,
+    ) -> Result<Response<roomserver::NoteDeviceListResponse>, Status> {
+        Err(Status::unimplemented("the client-api tells rooms nothing of devices: userservers do"))
+    }
+
     async fn upgrade_room(
         &self,
         request: Request<roomserver::UpgradeRoomRequest>,

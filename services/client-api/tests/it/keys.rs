@@ -256,3 +256,24 @@ async fn whoever_is_locked_has_no_keys_to_give() {
     let locked = answer(world.request(Method::POST, &format!("{V3}/keys/upload"), Some("bob-token")).body("{}")).await;
     assert_error(&locked, 401, "M_USER_LOCKED");
 }
+
+#[tokio::test]
+async fn changes_are_those_of_a_sync_from_there() {
+    let world = world().await;
+    let pieces = world.fakes.script_sync();
+    let body = json!({"next_batch": "s3", "device_lists": {"changed": [BOB], "left": ["@carol:one.test"]}});
+    pieces.send(Ok(banyan_proto::sync::SyncChunk { data: text(&body).into() })).await.unwrap();
+    drop(pieces);
+    let (status, body) = world.get(&format!("{V3}/keys/changes?from=s1&to=s2")).await;
+    assert_eq!((status.as_u16(), body), (200, json!({"changed": [BOB], "left": ["@carol:one.test"]})));
+    let Call::Sync(request) = world.fakes.only() else { panic!("not a sync") };
+    assert_eq!((request.since.as_str(), request.timeout_ms), ("s1", 0));
+    for query in ["", "?from=s1", "?to=s1"] {
+        assert_error(&world.get(&format!("{V3}/keys/changes{query}")).await, 400, "M_MISSING_PARAM");
+    }
+    let pieces = world.fakes.script_sync();
+    pieces.send(Err(banyan_proto::status::to_status(&banyan_core::ServiceError::invalid_param("no token")))).await.unwrap();
+    assert_error(&world.get(&format!("{V3}/keys/changes?from=x&to=s2")).await, 400, "M_INVALID_PARAM");
+    let guest = answer(world.request(Method::GET, &format!("{V3}/keys/changes?from=s1&to=s2"), Some(GUEST_TOKEN))).await;
+    assert_error(&guest, 403, "M_GUEST_ACCESS_FORBIDDEN");
+}

@@ -3,6 +3,7 @@
 
 mod caller;
 mod commit;
+mod device_lists;
 mod known_state;
 mod outcome;
 mod receipt_slots;

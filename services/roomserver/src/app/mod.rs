@@ -5,6 +5,7 @@ pub(crate) mod claim_alias;
 pub(crate) mod create_room;
 pub(crate) mod forget_room;
 pub(crate) mod intents;
+pub(crate) mod note_device_list;
 pub(crate) mod prepare_room;
 pub(crate) mod release_alias;
 pub(crate) mod send_event;

@@ -4,6 +4,7 @@
 
 mod alias;
 mod create;
+mod device_lists;
 mod guests;
 mod invites;
 mod knock;

@@ -13,7 +13,7 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{
     Context,
     account_data::AccountData,
-    ongoing,
+    device_lists, ongoing,
     room::{self, RoomAnswer},
     to_device::{Recipient, ToDevice},
 };
@@ -25,7 +25,7 @@ use crate::{
     filter::Filter,
     lazy::{LazyMembers, Session},
     metrics::Metrics,
-    render::{self, Head, Section, Sink},
+    render::{self, DeviceKeys, Head, Section, Sink},
     sliding::{self, Sliding},
     source::Source,
     tails::{
@@ -82,13 +82,15 @@ struct Response {
     token: StreamToken,
     rooms: Vec<Rendered>,
     head: Head,
+    /// Keys of the device were claimed, or there are others.
+    keys_changed: bool,
 }
 
 impl Response {
     fn is_empty(&self) -> bool {
         let Head { account_data, presence, to_device, device_lists, device_keys: _ } = &self.head;
         let told = !account_data.is_empty() || !presence.is_empty() || !to_device.is_empty() || !device_lists.is_empty();
-        self.rooms.is_empty() && !told
+        self.rooms.is_empty() && !told && !self.keys_changed
     }
 }
 
@@ -213,7 +215,12 @@ impl Syncs {
             Some(changes) => AccountData::of_changes(changes),
             None => AccountData::of_rows(&self.source.account_data(&request.user).await?, Some(since.user)),
         };
-        let mut answers = self.answers(&context, &plan.rooms).await?;
+        let is_joined = |room: &str| self.tails.membership(request.user.as_str(), room) == Membership::Join;
+        let (mut answers, device_lists, device_keys) = tokio::try_join!(
+            self.answers(&context, &plan.rooms),
+            device_lists::since(&context, &plan, is_joined),
+            self.device_keys(request),
+        )?;
         let whole = answers.iter().any(|(_, answer)| matches!(answer, RoomAnswer::Joined(body) if body.whole));
         let all = if whole { Some(AccountData::of_rows(&self.source.account_data(&request.user).await?, None)) } else { None };
         let told: BTreeMap<&str, ()> = answers.iter().map(|(room, _)| (&**room, ())).collect();
@@ -241,7 +248,11 @@ impl Syncs {
         let unread = (since.to_device.min(since.user.0), plan.token.user.0);
         let (to_device, told) = self.to_device.waiting(recipient(request), unread, PER_SYNC).await?;
         let token = StreamToken { to_device: told, ..plan.token };
-        Ok(Response { token, rooms, head: Head { account_data, to_device, ..Head::default() } })
+        let keys =
+            |change: &Arc<UserChange>| matches!(&change.kind, UserChangeKind::Keys(device) if request.device == device.as_str());
+        let keys_changed = plan.user.iter().flatten().any(keys);
+        let head = Head { account_data, to_device, device_lists, device_keys, ..Head::default() };
+        Ok(Response { token, rooms, head, keys_changed })
     }
 
     /// The plan with every room the user is in.
@@ -266,7 +277,8 @@ impl Syncs {
         let (to_device, told) = self.to_device.waiting(recipient(request), (0, plan.token.user.0), PER_SYNC).await?;
         let token = StreamToken { to_device: told, ..plan.token }.to_string();
         let account_data = data.events("", |kind| filter.account_data.takes_type(kind));
-        let mut body = render::Body::begin(sink, &token, &Head { account_data, to_device, ..Head::default() });
+        let device_keys = self.device_keys(request).await?;
+        let mut body = render::Body::begin(sink, &token, &Head { account_data, to_device, device_keys, ..Head::default() });
         let mut plans = plan.rooms;
         ongoing::add_heads(&self.source, &mut plans).await?;
         plans.sort_by_key(|plan| Section::of_membership(plan.standing.membership));
@@ -284,6 +296,15 @@ impl Syncs {
         }
         self.metrics.answered("initial");
         Ok(())
+    }
+
+    /// What keys of the device nobody has claimed.
+    async fn device_keys(&self, request: &Request) -> Result<DeviceKeys, SyncError> {
+        if request.device.as_str().is_empty() {
+            return Ok(DeviceKeys::default());
+        }
+        let counts = self.source.key_counts(&request.user, &request.device).await?;
+        Ok(DeviceKeys { one_time: counts.one_time.into_iter().collect(), fallback: counts.unused_fallback })
     }
 
     /// What the device knows of members; nothing is looked up for clients that are sent all of them.

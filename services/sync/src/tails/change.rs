@@ -198,6 +198,8 @@ pub struct RoomChange {
     pub state: Vec<StateChange>,
     /// Receipts that moved.
     pub receipts: Vec<Receipt>,
+    /// A member whose devices changed.
+    pub device_list: Option<String>,
     /// History is missing just before this place.
     pub gap: Option<RoomPlace>,
     /// State or timeline changed by more than the entry tells: readers go to the rows.
@@ -238,6 +240,10 @@ pub enum UserChangeKind {
     Deactivated,
     /// Messages came for these devices.
     ToDevice(Vec<String>),
+    /// The user's devices changed, or what they signed.
+    DeviceList,
+    /// Keys of this device were claimed, or there are others.
+    Keys(String),
     /// The account changed, and is locked from then on or not.
     Locked(bool),
 }
@@ -262,8 +268,8 @@ impl UserChange {
         let own = match &self.kind {
             UserChangeKind::AccountData { room, kind, content } => room.len() + kind.len() + content.len(),
             UserChangeKind::Revoked(hashes) => hashes.len() * 64,
-            UserChangeKind::Device(device, _) => device.len(),
-            UserChangeKind::Deactivated | UserChangeKind::Locked(_) => 0,
+            UserChangeKind::Device(device, _) | UserChangeKind::Keys(device) => device.len(),
+            UserChangeKind::Deactivated | UserChangeKind::Locked(_) | UserChangeKind::DeviceList => 0,
             UserChangeKind::ToDevice(devices) => devices.iter().map(|device| 24 + device.len()).sum(),
         };
         160 + self.user.len() + own

@@ -65,6 +65,7 @@ pub fn room_entry(entry: &Entry) -> DecodedRoom {
         event: None,
         state: Vec::new(),
         receipts: Vec::new(),
+        device_list: None,
         gap: None,
         bulk: false,
         wakes: false,
@@ -80,12 +81,14 @@ pub fn room_entry(entry: &Entry) -> DecodedRoom {
         Some(Kind::Gap(gap)) if !gap.closed => change.gap = Some(RoomPlace::new(gap.arrival, gap.sub)),
         Some(Kind::Imported(_)) => change.bulk = true,
         Some(Kind::Receipts(receipts)) => change.receipts = receipts.receipts,
+        Some(Kind::DeviceList(member)) => change.device_list = Some(member.user_id),
         _ => {}
     }
     change.state = body.current.into_iter().map(|current| state_change(entry, &room_id, current, change.event.as_ref())).collect();
     change.event = change.event.filter(|event| event.get().stored.place.is_some_and(|place| place.sub == 0));
     let public = change.receipts.iter().any(|receipt| receipt.receipt_type == PUBLIC);
-    change.wakes = change.event.is_some() || !change.state.is_empty() || change.bulk || public;
+    let told = change.event.is_some() || !change.state.is_empty() || change.device_list.is_some();
+    change.wakes = told || change.bulk || public;
     change.weight += change.event.as_ref().map_or(0, |event| event.get().weight());
     change.weight += change.state.iter().map(weight_of).sum::<usize>();
     change.weight += change.receipts.iter().map(|receipt| 128 + receipt.encoded_len()).sum::<usize>();
@@ -210,6 +213,9 @@ pub fn user_entry(entry: &Entry) -> Option<UserChange> {
         UserKind::ToDeviceReceived(received) => {
             UserChangeKind::ToDevice(banyan_users::to_device::devices_of(&received).into_iter().map(str::to_owned).collect())
         }
+        UserKind::DeviceList(_) => UserChangeKind::DeviceList,
+        UserKind::KeyPool(filled) => UserChangeKind::Keys(filled.device_id),
+        UserKind::KeyClaimed(claimed) => UserChangeKind::Keys(claimed.device_id),
         UserKind::Account(account) if account.deactivated => UserChangeKind::Deactivated,
         UserKind::Account(account) => UserChangeKind::Locked(account.locked),
         _ => return None,

@@ -6,6 +6,7 @@ mod bundles;
 mod cases;
 mod client;
 mod counted;
+mod device_lists;
 mod filters;
 mod lazy;
 mod left;

@@ -129,6 +129,10 @@ impl World {
         self.send(room, user, member(user, "join")).await
     }
 
+    pub(crate) async fn leave(&mut self, room: &str, user: &str) -> String {
+        self.send(room, user, member(user, "leave")).await
+    }
+
     pub(crate) async fn say(&mut self, room: &str, user: &str, body: &str) -> String {
         self.send(room, user, message(body)).await
     }

@@ -2,6 +2,7 @@
 
 mod account_data;
 mod deactivate;
+mod fan_out;
 mod filter;
 mod fully_read;
 mod keys;

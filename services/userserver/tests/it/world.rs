@@ -1,6 +1,9 @@
 //! An installation in memory: a store, a bus, and processes that run a userserver.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use banyan_bus::LocalBus;
 use banyan_core::{ErrorCode, LogId, LogSeq, RequestId, SeededEntropy, ServiceError, ShardCount, SystemClock};
@@ -15,6 +18,7 @@ use banyan_proto::{
         UseRegistrationTokenRequest, use_registration_token_request::Step, user_service_client::UserServiceClient,
     },
 };
+use banyan_rooms::reader::RoomReader;
 use banyan_runtime::ShardHost;
 use banyan_store::{Table, memory::MemoryStore};
 use banyan_tenants::{
@@ -22,8 +26,9 @@ use banyan_tenants::{
     config::{LoginConfig, RegistrationTokenConfig},
 };
 use banyan_users::{PasswordConfig, TokenHash, UserReader, token};
-use banyan_userserver::{Userserver, UserserverConfig, UserserverParts};
+use banyan_userserver::{Userserver, UserserverConfig, UserserverParts, calls::TellRooms};
 use prost::Message;
+use ruma::{OwnedRoomId, UserId};
 use tonic::{Response, Status, service::Routes};
 
 pub(crate) const SERVER: &str = "example.org";
@@ -38,7 +43,28 @@ pub(crate) struct World {
     pub(crate) entropy: Arc<SeededEntropy>,
     pub(crate) tenants: Tenants,
     pub(crate) shards: ShardCount,
+    pub(crate) told: Told,
     bus: Arc<LocalBus>,
+}
+
+/// Notes which rooms are told of whose devices, and refuses as often as a test wants.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Told(pub(crate) Arc<Mutex<Vec<Changed>>>, pub(crate) Arc<AtomicUsize>);
+
+/// A user, and the rooms that are told of their devices.
+pub(crate) type Changed = (String, Vec<String>);
+
+#[async_trait::async_trait]
+impl TellRooms for Told {
+    async fn device_list(&self, user_id: &UserId, rooms: Vec<OwnedRoomId>) -> Result<(), ServiceError> {
+        if self.1.load(Ordering::Relaxed) > 0 {
+            self.1.fetch_sub(1, Ordering::Relaxed);
+            return Err(ServiceError::unavailable("away"));
+        }
+        let rooms = rooms.iter().map(ToString::to_string).collect();
+        self.0.lock().expect("not poisoned").push((user_id.to_string(), rooms));
+        Ok(())
+    }
 }
 
 /// One process with a userserver.
@@ -55,6 +81,7 @@ impl World {
         let clock = Arc::new(SystemClock::default());
         let mut tables: Vec<&'static Table> = banyan_userserver::TABLES.to_vec();
         tables.extend(banyan_log::tables::ALL);
+        tables.extend(banyan_rooms::tables::TABLES);
         let store = MemoryStore::new(&tables, clock.clone(), 1).expect("tables that do not clash");
         let entropy = Arc::new(SeededEntropy::new(1));
         let tenants = Tenants::new(vec![
@@ -67,7 +94,7 @@ impl World {
         ])
         .expect("tenants");
         let shards = ShardCount::new(4).expect("a power of two");
-        Self { store, clock, entropy, tenants, shards, bus: Arc::new(LocalBus::new()) }
+        Self { store, clock, entropy, tenants, shards, told: Told::default(), bus: Arc::new(LocalBus::new()) }
     }
 
     /// A process that owns nothing yet.
@@ -80,6 +107,9 @@ impl World {
             entropy: self.entropy.clone(),
             shards: self.shards,
             tenants: self.tenants.clone(),
+            logs: logs.clone(),
+            rooms: RoomReader::new(Arc::new(self.store.clone()), 0),
+            tell: Arc::new(self.told.clone()),
             config: UserserverConfig { passwords: PasswordConfig::cheap() },
         })
         .expect("a userserver");
@@ -221,8 +251,12 @@ impl Process {
     /// Marks an account as deactivated, as an administrator would.
     pub(crate) async fn deactivate(&self, world: &World, user_id: &str) {
         let account = self.reader().account(user_id).await.expect("read").expect("the account");
-        let kind = Some(Kind::Account(Account { deactivated: true, ..account }));
-        let body = UserEntry { user_id: user_id.to_owned(), kind }.encode_to_vec().into();
+        self.append(world, user_id, Kind::Account(Account { deactivated: true, ..account })).await;
+    }
+
+    /// Adds an entry to a user's log.
+    pub(crate) async fn append(&self, world: &World, user_id: &str, kind: Kind) {
+        let body = UserEntry { user_id: user_id.to_owned(), kind: Some(kind) }.encode_to_vec().into();
         let pending = self.log(world.log_of(user_id)).propose(vec![Proposal { body, ..Proposal::default() }]).expect("proposed");
         pending.await.expect("committed");
     }

@@ -1,5 +1,6 @@
 //! Below `/keys`.
 
+pub(crate) mod changes;
 pub(crate) mod claim;
 pub(crate) mod device_signing;
 pub(crate) mod query;

@@ -1,0 +1,159 @@
+//! Whose devices the client must look at again (client-server specification, "Tracking the device list for a user").
+//!
+//! Told are those whose devices changed while they shared a room with the reader, and those who share one now and did not before: of every
+//! room, for a client may learn only later that one is encrypted. Of rooms with very many members that are not encrypted only changes are
+//! told, not who else is in them.
+
+use std::collections::BTreeSet;
+
+use banyan_core::LogSeq;
+use banyan_rooms::reader::At;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use ruma::{OwnedUserId, RoomId};
+use serde::Deserialize;
+
+use super::{Context, context::room_id, ongoing, room::is_newly_joined};
+use crate::{
+    error::SyncError,
+    render::DeviceLists,
+    tails::{
+        Plan, RoomPlan,
+        change::{Membership, RoomEvent, UserChangeKind},
+    },
+};
+
+/// Members of a room that is not encrypted, whom a reader that comes or goes is told of.
+const MAX_MEMBERS: u64 = 1_000;
+/// Users at a time of whom it is looked up whether they share a room with the reader still.
+const PARALLEL: usize = 16;
+
+/// Users by what may have to be told of them.
+#[derive(Default)]
+struct Found {
+    changed: BTreeSet<String>,
+    /// They left a room of the reader, or the reader one of theirs.
+    parted: BTreeSet<String>,
+}
+
+/// What to tell since a token. `is_joined` says which rooms the reader is in now.
+pub(super) async fn since(
+    context: &Context,
+    plan: &Plan,
+    is_joined: impl Fn(&str) -> bool + Send + Sync,
+) -> Result<DeviceLists, SyncError> {
+    let mut found = Found::default();
+    // Where the tail does not reach back nobody knows: to look again is harmless.
+    let own =
+        plan.user.as_ref().is_none_or(|changes| changes.iter().any(|change| matches!(change.kind, UserChangeKind::DeviceList)));
+    if own {
+        found.changed.insert(context.user.to_string());
+    }
+    for room in &plan.rooms {
+        of_room(context, room, &mut found).await?;
+    }
+    found.parted.remove(context.user.as_str());
+    let lookups: Vec<_> = found.parted.into_iter().map(|user| parted(context, user, &is_joined)).collect();
+    let left: BTreeSet<String> =
+        stream::iter(lookups).buffer_unordered(PARALLEL).try_filter_map(async |left| Ok(left)).try_collect().await?;
+    let changed = found.changed.into_iter().filter(|user| !left.contains(user)).collect();
+    Ok(DeviceLists { changed, left })
+}
+
+/// The user, if they share no room with the reader any more.
+async fn parted(context: &Context, user: String, is_joined: &(impl Fn(&str) -> bool + Sync)) -> Result<Option<String>, SyncError> {
+    let Ok(user_id) = OwnedUserId::try_from(user.as_str()) else { return Ok(None) };
+    let rooms = context.source.rooms.joined_rooms(&user_id).await?;
+    Ok(Some(user).filter(|_| !rooms.iter().any(|room| is_joined(room.as_str()))))
+}
+
+async fn of_room(context: &Context, plan: &RoomPlan, found: &mut Found) -> Result<(), SyncError> {
+    let Some(since) = plan.since else { return Ok(()) };
+    let moved = plan.standing.seq >= since;
+    if plan.standing.membership != Membership::Join {
+        if left_since(context, plan, since) {
+            found.parted.extend(members(context, plan).await?);
+            of_changes(context, plan, found);
+        }
+        return Ok(());
+    }
+    if is_newly_joined(context, plan) || (plan.changes.is_none() && moved) {
+        found.changed.extend(members(context, plan).await?);
+    }
+    match &plan.changes {
+        Some(_) => of_changes(context, plan, found),
+        None => of_rows(context, plan, since, found).await?,
+    }
+    Ok(())
+}
+
+/// Whether the reader was in the room at the token or between it and now.
+fn left_since(context: &Context, plan: &RoomPlan, since: LogSeq) -> bool {
+    let own = plan.own.iter().filter_map(|change| change.membership_of(context.user.as_str())?.member.as_ref());
+    let mut was_in = own.map(|member| member.before == Membership::Join);
+    match plan.changes {
+        Some(_) => was_in.any(|was_in| was_in),
+        None => plan.standing.seq >= since && plan.standing.previous == Membership::Join,
+    }
+}
+
+fn of_changes(context: &Context, plan: &RoomPlan, found: &mut Found) {
+    for change in plan.changes.iter().flatten() {
+        found.changed.extend(change.device_list.clone());
+        for state in change.state.iter().filter(|state| state.key != context.user.as_str()) {
+            let Some(member) = &state.member else { continue };
+            match (member.before, member.now) {
+                (Membership::Join, Membership::Join) => {}
+                (_, Membership::Join) => drop(found.changed.insert(state.key.clone())),
+                (Membership::Join, _) => drop(found.parted.insert(state.key.clone())),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Where the tail does not reach back to the token.
+async fn of_rows(context: &Context, plan: &RoomPlan, since: LogSeq, found: &mut Found) -> Result<(), SyncError> {
+    let id = room_id(&plan.room)?;
+    found.changed.extend(context.source.rooms.device_lists_since(&id, since).await?);
+    let Some(head) = ongoing::head(context, plan, &id).await?.filter(|head| head.seq >= since.0) else { return Ok(()) };
+    let members = context.source.state_of_type(&id, &head, plan.upto, "m.room.member").await?;
+    for event in members.events().filter(|event| event.stored.seq >= since) {
+        let Some(user) = event.state_key.clone().filter(|user| user != context.user.as_str()) else { continue };
+        // Whoever came and went is among the parted: they share no room, or are known from another.
+        if is_join(event) {
+            found.changed.insert(user)
+        } else {
+            found.parted.insert(user)
+        };
+    }
+    Ok(())
+}
+
+/// Who is in a room now, but for the reader.
+async fn members(context: &Context, plan: &RoomPlan) -> Result<Vec<String>, SyncError> {
+    let id = room_id(&plan.room)?;
+    let Some(head) = ongoing::head(context, plan, &id).await? else { return Ok(Vec::new()) };
+    if head.joined > MAX_MEMBERS && !is_encrypted(context, &id).await? {
+        return Ok(Vec::new());
+    }
+    let members = context.source.state_of_type(&id, &head, plan.upto, "m.room.member").await?;
+    let joined = members.events().filter(|event| is_join(event)).filter_map(|event| event.state_key.clone());
+    Ok(joined.filter(|user| user != context.user.as_str()).collect())
+}
+
+async fn is_encrypted(context: &Context, id: &RoomId) -> Result<bool, SyncError> {
+    Ok(context.source.rooms.state_event(id, "m.room.encryption", "", &At::Now).await?.is_some())
+}
+
+fn is_join(event: &RoomEvent) -> bool {
+    #[derive(Deserialize)]
+    struct Pdu {
+        content: Content,
+    }
+    #[derive(Deserialize)]
+    struct Content {
+        #[serde(default)]
+        membership: String,
+    }
+    serde_json::from_slice::<Pdu>(&event.stored.pdu).is_ok_and(|pdu| pdu.content.membership == "join")
+}

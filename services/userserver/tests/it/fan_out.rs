@@ -1,0 +1,95 @@
+//! Rooms are told when a member's devices change.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use banyan_core::LogId;
+use banyan_log::{Applier as _, Entry};
+use banyan_proto::{
+    rooms::{CurrentChange, RoomEntry},
+    users::{DeviceListChanged, user_entry::Kind},
+};
+use banyan_rooms::apply::RoomApplier;
+use banyan_store::{TableStore as _, WriteBatch};
+use prost::Message as _;
+
+use crate::world::{Changed, Process, World};
+
+const BOB: &str = "@bob:example.org";
+const ALICE: &str = "@alice:example.org";
+
+/// Lets a user join a room, as far as the tables know.
+async fn join(world: &World, user: &str, room: &str) {
+    let change = CurrentChange {
+        r#type: "m.room.member".to_owned(),
+        state_key: user.to_owned(),
+        event_id: "$join".to_owned(),
+        membership: "join".to_owned(),
+        ..CurrentChange::default()
+    };
+    let head = banyan_proto::rooms::RoomHead { current_buckets: 1, ..Default::default() };
+    let entry = RoomEntry { room_id: room.to_owned(), head: Some(head), current: vec![change], ..RoomEntry::default() };
+    let log = LogId::rooms(world.shards.shard_of(room));
+    let entry = Entry {
+        log,
+        seq: banyan_core::LogSeq(0),
+        timestamp: banyan_core::TimestampMicros(1),
+        request: None,
+        targets: Vec::new(),
+        source: None,
+        traceparent: String::new(),
+        body: RoomEntry { kind: Some(banyan_proto::rooms::room_entry::Kind::StateChanged(Default::default())), ..entry }
+            .encode_to_vec()
+            .into(),
+    };
+    for row in RoomApplier.derive(&entry).expect("rows") {
+        let batch = WriteBatch { table: row.table, partition: row.partition, writes: vec![row.write], at: entry.timestamp };
+        world.store.write(batch).await.expect("written");
+    }
+}
+
+async fn change(world: &World, process: &Process, user: &str, only_self: bool) {
+    process.append(world, user, Kind::DeviceList(DeviceListChanged { only_self })).await;
+}
+
+/// What was told, once there is so much of it.
+async fn told(world: &World, count: usize) -> Vec<Changed> {
+    let wait = async {
+        while world.told.0.lock().expect("not poisoned").len() < count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait).await.expect("rooms are told");
+    world.told.0.lock().expect("not poisoned").clone()
+}
+
+#[tokio::test]
+async fn the_rooms_of_a_user_are_told_and_nobody_of_what_only_they_see() {
+    let world = World::new();
+    let process = world.owner("a").await;
+    join(&world, BOB, "!r1:x").await;
+    join(&world, BOB, "!r2:x").await;
+    change(&world, &process, ALICE, false).await;
+    change(&world, &process, BOB, true).await;
+    change(&world, &process, BOB, false).await;
+    let told = told(&world, 1).await;
+    let mut rooms = told[0].1.clone();
+    rooms.sort();
+    assert_eq!((told.len(), told[0].0.as_str(), rooms), (1, BOB, vec!["!r1:x".to_owned(), "!r2:x".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_failure_is_tried_again_and_another_owner_goes_on() {
+    let world = World::new();
+    let first = world.owner("a").await;
+    join(&world, BOB, "!r1:x").await;
+    world.told.1.store(2, Ordering::Relaxed);
+    change(&world, &first, BOB, false).await;
+    assert_eq!(told(&world, 1).await.len(), 1);
+    // One that cannot tell any more before it ends.
+    world.told.1.store(usize::MAX, Ordering::Relaxed);
+    change(&world, &first, BOB, false).await;
+    first.kill();
+    world.told.1.store(0, Ordering::Relaxed);
+    let _second = world.owner("b").await;
+    told(&world, 2).await;
+}
