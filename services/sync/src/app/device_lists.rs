@@ -4,21 +4,22 @@
 //! room, for a client may learn only later that one is encrypted. Of rooms with very many members that are not encrypted only changes are
 //! told, not who else is in them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use banyan_core::LogSeq;
 use banyan_rooms::reader::At;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use ruma::{OwnedUserId, RoomId};
+use ruma::{DeviceId, OwnedUserId, RoomId};
 use serde::Deserialize;
 
-use super::{Context, context::room_id, ongoing, room::is_newly_joined};
+use super::{Context, context::room_id, ongoing, room::is_newly_joined, to_device::Recipient};
 use crate::{
     error::SyncError,
-    render::DeviceLists,
+    render::{DeviceKeys, DeviceLists},
+    source::Source,
     tails::{
         Plan, RoomPlan,
-        change::{Membership, RoomEvent, UserChangeKind},
+        change::{Membership, RoomEvent, UserChange, UserChangeKind},
     },
 };
 
@@ -36,7 +37,7 @@ struct Found {
 }
 
 /// What to tell since a token. `is_joined` says which rooms the reader is in now.
-pub(super) async fn since(
+pub(crate) async fn since(
     context: &Context,
     plan: &Plan,
     is_joined: impl Fn(&str) -> bool + Send + Sync,
@@ -57,6 +58,21 @@ pub(super) async fn since(
         stream::iter(lookups).buffer_unordered(PARALLEL).try_filter_map(async |left| Ok(left)).try_collect().await?;
     let changed = found.changed.into_iter().filter(|user| !left.contains(user)).collect();
     Ok(DeviceLists { changed, left })
+}
+
+/// What keys of the device nobody has claimed.
+pub(crate) async fn keys(source: &Source, of: Recipient<'_>) -> Result<DeviceKeys, SyncError> {
+    if of.device.as_str().is_empty() {
+        return Ok(DeviceKeys::default());
+    }
+    let counts = source.key_counts(of.user, of.device).await?;
+    Ok(DeviceKeys { one_time: counts.one_time.into_iter().collect(), fallback: counts.unused_fallback })
+}
+
+/// Whether keys of the device were claimed, or there are others, as far as the tail reaches.
+pub(crate) fn keys_changed(device: &DeviceId, plan: &Plan) -> bool {
+    let keys = |change: &Arc<UserChange>| matches!(&change.kind, UserChangeKind::Keys(changed) if device == changed.as_str());
+    plan.user.iter().flatten().any(keys)
 }
 
 /// The user, if they share no room with the reader any more.

@@ -4,7 +4,7 @@ pub(crate) mod account_data;
 pub(crate) mod approach;
 pub(crate) mod bundles;
 pub(crate) mod context;
-mod device_lists;
+pub(crate) mod device_lists;
 mod fresh;
 pub(crate) mod left;
 pub(crate) mod ongoing;

@@ -25,7 +25,7 @@ use crate::{
     filter::Filter,
     lazy::{LazyMembers, Session},
     metrics::Metrics,
-    render::{self, DeviceKeys, Head, Section, Sink},
+    render::{self, Head, Section, Sink},
     sliding::{self, Sliding},
     source::Source,
     tails::{
@@ -219,7 +219,7 @@ impl Syncs {
         let (mut answers, device_lists, device_keys) = tokio::try_join!(
             self.answers(&context, &plan.rooms),
             device_lists::since(&context, &plan, is_joined),
-            self.device_keys(request),
+            device_lists::keys(&self.source, recipient(request)),
         )?;
         let whole = answers.iter().any(|(_, answer)| matches!(answer, RoomAnswer::Joined(body) if body.whole));
         let all = if whole { Some(AccountData::of_rows(&self.source.account_data(&request.user).await?, None)) } else { None };
@@ -247,10 +247,8 @@ impl Syncs {
         let account_data = changed.events("", |kind| filter.account_data.takes_type(kind));
         let unread = (since.to_device.min(since.user.0), plan.token.user.0);
         let (to_device, told) = self.to_device.waiting(recipient(request), unread, PER_SYNC).await?;
+        let keys_changed = device_lists::keys_changed(&request.device, &plan);
         let token = StreamToken { to_device: told, ..plan.token };
-        let keys =
-            |change: &Arc<UserChange>| matches!(&change.kind, UserChangeKind::Keys(device) if request.device == device.as_str());
-        let keys_changed = plan.user.iter().flatten().any(keys);
         let head = Head { account_data, to_device, device_lists, device_keys, ..Head::default() };
         Ok(Response { token, rooms, head, keys_changed })
     }
@@ -277,7 +275,7 @@ impl Syncs {
         let (to_device, told) = self.to_device.waiting(recipient(request), (0, plan.token.user.0), PER_SYNC).await?;
         let token = StreamToken { to_device: told, ..plan.token }.to_string();
         let account_data = data.events("", |kind| filter.account_data.takes_type(kind));
-        let device_keys = self.device_keys(request).await?;
+        let device_keys = device_lists::keys(&self.source, recipient(request)).await?;
         let mut body = render::Body::begin(sink, &token, &Head { account_data, to_device, device_keys, ..Head::default() });
         let mut plans = plan.rooms;
         ongoing::add_heads(&self.source, &mut plans).await?;
@@ -296,15 +294,6 @@ impl Syncs {
         }
         self.metrics.answered("initial");
         Ok(())
-    }
-
-    /// What keys of the device nobody has claimed.
-    async fn device_keys(&self, request: &Request) -> Result<DeviceKeys, SyncError> {
-        if request.device.as_str().is_empty() {
-            return Ok(DeviceKeys::default());
-        }
-        let counts = self.source.key_counts(&request.user, &request.device).await?;
-        Ok(DeviceKeys { one_time: counts.one_time.into_iter().collect(), fallback: counts.unused_fallback })
     }
 
     /// What the device knows of members; nothing is looked up for clients that are sent all of them.

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Map, Value, json};
+
 use super::Sink;
 
 /// Whose device lists a client must look at again.
@@ -30,17 +32,32 @@ pub struct DeviceKeys {
     pub fallback: Vec<String>,
 }
 
-pub(super) fn lists(sink: &mut Sink, lists: &DeviceLists) {
-    sink.put(b",\"device_lists\":");
-    sink.put(serde_json::json!({ "changed": lists.changed, "left": lists.left }).to_string().as_bytes());
+impl DeviceKeys {
+    /// The keys by name. A count of 0 is told, too: clients take a missing one for a server that cannot count.
+    fn fields(&self) -> [(&'static str, Value); 2] {
+        let mut counts = self.one_time.clone();
+        counts.entry("signed_curve25519".to_owned()).or_default();
+        [("device_one_time_keys_count", json!(counts)), ("device_unused_fallback_key_types", json!(self.fallback))]
+    }
 }
 
-/// A count of 0 is told, too: clients take a missing one for a server that cannot count.
+pub(super) fn lists(sink: &mut Sink, lists: &DeviceLists) {
+    sink.put(b",\"device_lists\":");
+    sink.put(json!({ "changed": lists.changed, "left": lists.left }).to_string().as_bytes());
+}
+
 pub(super) fn keys(sink: &mut Sink, keys: &DeviceKeys) {
-    let mut counts = keys.one_time.clone();
-    counts.entry("signed_curve25519".to_owned()).or_default();
-    sink.put(b",\"device_one_time_keys_count\":");
-    sink.put(serde_json::json!(counts).to_string().as_bytes());
-    sink.put(b",\"device_unused_fallback_key_types\":");
-    sink.put(serde_json::json!(keys.fallback).to_string().as_bytes());
+    for (name, value) in keys.fields() {
+        sink.put(format!(",\"{name}\":{value}").as_bytes());
+    }
+}
+
+/// Both as an object of their own, where sliding sync tells them. Lists that say nothing are left out.
+pub(crate) fn e2ee(lists: &DeviceLists, keys: &DeviceKeys) -> Value {
+    let fields = keys.fields().map(|(name, value)| (name.to_owned(), value));
+    let mut object: Map<String, Value> = fields.into_iter().collect();
+    if !lists.is_empty() {
+        object.insert("device_lists".to_owned(), json!({ "changed": lists.changed, "left": lists.left }));
+    }
+    Value::Object(object)
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::{account_data, lists::Matched, render, to_device};
-use crate::error::SyncError;
+use crate::{
+    error::SyncError,
+    render::{DeviceKeys, DeviceLists, e2ee},
+};
 
 /// The extensions of a request.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -13,6 +16,13 @@ pub struct Extensions {
     account_data: Option<Scope>,
     receipts: Option<Scope>,
     to_device: Option<ToDevice>,
+    e2ee: Option<Switch>,
+}
+
+/// An extension that is asked for or not.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+struct Switch {
+    enabled: Option<bool>,
 }
 
 /// Messages to devices (MSC3885). What is told is counted by a token of its own, so that no position need be kept for it.
@@ -40,6 +50,11 @@ impl Extensions {
     /// Receipts (MSC3960), if they are asked for.
     pub(super) fn receipts(&self) -> Option<&Scope> {
         self.receipts.as_ref().filter(|scope| scope.is_enabled())
+    }
+
+    /// Whether device lists and counts of keys (MSC3884) are asked for.
+    pub(super) fn e2ee(&self) -> bool {
+        self.e2ee.is_some_and(|wish| wish.enabled == Some(true))
     }
 
     /// Messages to the device, if they are asked for.
@@ -86,20 +101,26 @@ pub(super) struct Told {
     pub(super) to_device: Option<to_device::Told>,
     /// By room, each an event (JSON).
     pub(super) receipts: Vec<(Arc<str>, Vec<u8>)>,
+    /// Whose device lists to look at again; counts of keys go with it in every response.
+    pub(super) device_lists: DeviceLists,
+    /// Whether those counts are other ones than before.
+    pub(super) keys_changed: bool,
 }
 
 impl Told {
     /// Whether there is nothing to wake a client for.
     pub(super) fn is_empty(&self) -> bool {
         let messages = self.to_device.as_ref().is_some_and(|told| !told.events.is_empty());
-        self.account_data.is_empty() && self.receipts.is_empty() && !messages
+        let devices = self.keys_changed || !self.device_lists.is_empty();
+        self.account_data.is_empty() && self.receipts.is_empty() && !messages && !devices
     }
 
-    /// By name, each JSON.
-    pub(super) fn render(&self) -> Vec<(&'static str, Vec<u8>)> {
+    /// By name, each JSON. `keys`: where they are asked for.
+    pub(super) fn render(&self, keys: Option<&DeviceKeys>) -> Vec<(&'static str, Vec<u8>)> {
         let to_device = self.to_device.as_ref().map(|told| ("to_device", render::to_device(told)));
         let account_data = (!self.account_data.is_empty()).then(|| ("account_data", render::account_data(&self.account_data)));
         let receipts = (!self.receipts.is_empty()).then(|| ("receipts", render::by_room(&self.receipts)));
-        [to_device, account_data, receipts].into_iter().flatten().collect()
+        let e2ee = keys.map(|keys| ("e2ee", e2ee(&self.device_lists, keys).to_string().into_bytes()));
+        [to_device, e2ee, account_data, receipts].into_iter().flatten().collect()
     }
 }

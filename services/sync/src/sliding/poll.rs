@@ -1,6 +1,9 @@
 //! A sliding sync from beginning to end.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use banyan_core::{Clock, LogSeq};
 use banyan_rooms::stream_token::StreamToken;
@@ -9,34 +12,33 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     account_data,
-    connection::{Connection, Sent},
+    connection::Connection,
     extensions,
     facts::FactsCache,
     lists::{self, Matched, View},
     news::{look, passed},
     notes::NotesCache,
     position::Position,
-    receipts, render,
-    request::{Form, Request, Wish},
-    rooms::{self, Ask, Told},
+    render,
+    request::{Request, Wish},
+    rooms::{self, Ask},
     table::{Connections, Found, Owner},
     to_device::Unread,
 };
 use crate::{
     admission::Admission,
     app::{
-        Context, ongoing,
+        Context, device_lists, ongoing,
         sync::ended,
         to_device::{Recipient, ToDevice},
     },
     config::SyncConfig,
     error::SyncError,
-    filter::Filter,
     lazy::Session,
     metrics::Metrics,
     render::Sink,
     source::Source,
-    tails::{Glance, Glimpse, Tails},
+    tails::{Glance, Glimpse, Plan, Tails, change::Membership},
     trace,
 };
 
@@ -153,7 +155,17 @@ impl Sliding {
             if let Some(error) = glance.user.as_ref().and_then(|changes| ended(&request.device, &request.token_hash, changes)) {
                 return Err(error);
             }
-            let answer = self.answer(asked, (&mut found.connection, since.as_ref()), glance, &mut body).await?;
+            // Taken after the glance: what it tells too much is told again.
+            let devices = since.as_ref().filter(|_| asked.wish.extensions.e2ee());
+            let devices = match devices.map(|since| self.tails.plan(user, Some(since))) {
+                Some(None) => continue,
+                Some(plan) => plan,
+                None => None,
+            };
+            let mut answer = self.answer(asked, (&mut found.connection, since.as_ref()), glance, &mut body).await?;
+            if let Some(plan) = &devices {
+                self.devices(asked, plan, &mut answer).await?;
+            }
             let empty = body.rooms() == 0 && answer.extensions.is_empty();
             if is_over || !empty {
                 self.metrics.answered(if empty { "sliding_empty" } else { "sliding" });
@@ -181,7 +193,21 @@ impl Sliding {
             _ => self.connections.save(asked.owner(), &mut found).await?,
         };
         let pos = Position { base, token: answer.token }.to_string();
-        body.end(&pos, &answer.counts, &answer.extensions.render()).await
+        let keys = match asked.wish.extensions.e2ee() {
+            true => Some(device_lists::keys(&self.source, asked.recipient()).await?),
+            false => None,
+        };
+        body.end(&pos, &answer.counts, &answer.extensions.render(keys.as_ref())).await
+    }
+
+    /// Adds whose devices the client must look at again, and whether its own device has other keys.
+    async fn devices(&self, asked: &Asked<'_>, plan: &Plan, answer: &mut Answer) -> Result<(), SyncError> {
+        let user = asked.request.user.as_str();
+        let is_joined = |room: &str| self.tails.membership(user, room) == Membership::Join;
+        let context = self.context(asked.request, plan.ignored.clone());
+        answer.extensions.device_lists = device_lists::since(&context, plan, is_joined).await?;
+        answer.extensions.keys_changed = device_lists::keys_changed(&asked.request.device, plan);
+        Ok(())
     }
 
     /// What there is to tell at a moment, and the connection after it was told. The rooms are written as they are made: all of them
@@ -209,7 +235,7 @@ impl Sliding {
         let causes = trace::causes(&plans);
         let _answering = trace::answer(&causes);
         body.caused_by(causes);
-        let context = self.context(request, &glance);
+        let context = self.context(request, glance.ignored.clone());
         // Collected, for a lazy iterator in a stream hides from the compiler that the future may move between threads.
         let told: Vec<_> = looked
             .iter()
@@ -218,7 +244,7 @@ impl Sliding {
                 let live_from = since.map(|since| since.room(room.glimpse.shard));
                 let (sent, dm) = (connection.room(&room.id), notes.is_direct(&room.glimpse.room));
                 let receipts = receipts.is_some_and(|scope| scope.takes(room));
-                tell(&context, request.form, room, Ask { plan, config: &room.config, sent, live_from, dm, receipts })
+                rooms::look(&context, request.form, room, Ask { plan, config: &room.config, sent, live_from, dm, receipts })
             })
             .collect();
         let mut told = stream::iter(told).buffered(self.config.parallel_rooms);
@@ -244,7 +270,7 @@ impl Sliding {
         Ok(Answer { token: glance.token, counts: listing.counts, extensions })
     }
 
-    fn context(&self, request: &Request, glance: &Glance) -> Context {
+    fn context(&self, request: &Request, ignored: Arc<HashSet<String>>) -> Context {
         Context {
             source: self.source.clone(),
             filter: Arc::default(),
@@ -253,27 +279,8 @@ impl Sliding {
             lazy: Arc::new(Session::default()),
             state_after: true,
             full_state: false,
-            ignored: glance.ignored.clone(),
+            ignored,
             now: self.clock.now(),
         }
     }
-}
-
-/// A room that was looked at.
-struct Looked<'b, 'a> {
-    room: &'b Matched<'a>,
-    /// What the client has of it afterwards.
-    after: Sent,
-    /// What is told of it; `None`: nothing.
-    json: Option<Vec<u8>>,
-    /// Its receipts, an event (JSON).
-    receipts: Option<Vec<u8>>,
-}
-
-async fn tell<'a, 'b>(context: &Context, form: Form, room: &'b Matched<'a>, ask: Ask<'_>) -> Result<Looked<'b, 'a>, SyncError> {
-    let context = Context { filter: Arc::new(Filter::of_timeline(ask.config.timeline_limit)), ..context.clone() };
-    let told: Told = rooms::tell(&context, &ask).await?;
-    let receipts = receipts::tell(&context, &ask, &told).await?;
-    let json = if told.is_empty() { None } else { Some(render::room(&context, form, &told, &room.lists)?) };
-    Ok(Looked { room, after: told.after(&ask), json, receipts })
 }

@@ -8,11 +8,15 @@ use banyan_rooms::{RoomPlace, bundle::Bundles};
 use super::{
     connection::{self, Id, RoomConfig, Sent},
     joined,
+    lists::Matched,
+    receipts, render,
+    request::Form,
     state::{MEMBER, content_text},
 };
 use crate::{
     app::{Context, Shown, approach, left, ongoing},
     error::SyncError,
+    filter::Filter,
     tails::{
         RoomPlan,
         change::{Membership, RoomEvent},
@@ -116,8 +120,33 @@ impl Told {
     }
 }
 
+/// A room that was looked at.
+pub(super) struct Looked<'b, 'a> {
+    pub(super) room: &'b Matched<'a>,
+    /// What the client has of it afterwards.
+    pub(super) after: Sent,
+    /// What is told of it; `None`: nothing.
+    pub(super) json: Option<Vec<u8>>,
+    /// Its receipts, an event (JSON).
+    pub(super) receipts: Option<Vec<u8>>,
+}
+
+/// Looks at a room that is asked for.
+pub(super) async fn look<'a, 'b>(
+    context: &Context,
+    form: Form,
+    room: &'b Matched<'a>,
+    ask: Ask<'_>,
+) -> Result<Looked<'b, 'a>, SyncError> {
+    let context = Context { filter: Arc::new(Filter::of_timeline(ask.config.timeline_limit)), ..context.clone() };
+    let told = tell(&context, &ask).await?;
+    let receipts = receipts::tell(&context, &ask, &told).await?;
+    let json = if told.is_empty() { None } else { Some(render::room(&context, form, &told, &room.lists)?) };
+    Ok(Looked { room, after: told.after(&ask), json, receipts })
+}
+
 /// What to tell of a room.
-pub(super) async fn tell(context: &Context, ask: &Ask<'_>) -> Result<Told, SyncError> {
+async fn tell(context: &Context, ask: &Ask<'_>) -> Result<Told, SyncError> {
     let mut told = match ask.plan.standing.membership {
         Membership::Join => joined::tell(context, ask).await?,
         Membership::Invite => approached(ask, approach::invited(context, ask.plan).await?.unwrap_or_default()),

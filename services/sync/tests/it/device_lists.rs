@@ -15,7 +15,7 @@ const ROOM: &str = "!r:x";
 
 impl World {
     /// A member's devices change, as the room is told.
-    async fn new_devices(&mut self, room: &str, user: &str) {
+    pub(crate) async fn new_devices(&mut self, room: &str, user: &str) {
         let kind = Some(Kind::DeviceList(DeviceListOfMember { user_id: user.to_owned() }));
         self.append_room(RoomEntry { room_id: room.to_owned(), kind, ..RoomEntry::default() }).await;
     }

@@ -16,6 +16,7 @@ mod rooms;
 mod sliding;
 mod sliding_account_data;
 mod sliding_connection;
+mod sliding_e2ee;
 mod sliding_large;
 mod sliding_lists;
 mod sliding_model;
