@@ -33,7 +33,12 @@ pub(crate) struct Requester {
 impl Visitor {
     /// The id of a further command of the same request: an owner takes two commands of one id for one.
     pub(crate) fn step(&self, n: u64) -> Bytes {
-        Bytes::copy_from_slice(&RequestId(self.request_id.0 ^ u128::from(n)).to_bytes())
+        Bytes::copy_from_slice(&self.sub_request(n).to_bytes())
+    }
+
+    /// The same request, for a further command of it that has steps of its own.
+    pub(crate) fn sub_request(&self, n: u64) -> RequestId {
+        RequestId(self.request_id.0 ^ u128::from(n))
     }
 
     /// Server name of the tenant.

@@ -2,6 +2,7 @@
 
 use banyan_core::ServiceError;
 use banyan_proto::roomserver::SendEventRequest;
+use banyan_rooms::visibility::Access;
 use bytes::Bytes;
 use ruma::{EventId, RoomId};
 use serde_json::Value;
@@ -81,10 +82,20 @@ impl App {
             room_id: room_id.to_string(),
             r#type: kind.to_owned(),
             state_key: Some(state_key.to_owned()),
-            content,
+            content: content.clone(),
             ..SendEventRequest::default()
         };
-        self.send_at_owner(request).await
+        let event_id = self.send_at_owner(request).await?;
+        if kind == "m.room.tombstone" && state_key.is_empty() {
+            // Whoever upgrades a room by hand is in the new one already.
+            let content: Value = serde_json::from_slice(&content).unwrap_or_default();
+            if let Some(Ok(replacement)) = content["replacement_room"].as_str().map(RoomId::parse)
+                && self.rooms.access(&replacement, &requester.user_id).await? == Access::Joined
+            {
+                self.carry_over(requester, &replacement).await;
+            }
+        }
+        Ok(event_id)
     }
 
     /// Refuses a suspended user everything but the redaction of an event of their own (specification: "Account suspension").

@@ -85,3 +85,27 @@ async fn tags_come_along_when_the_new_room_is_joined() {
     world.user_entry(ALICE, banyan_proto::users::user_entry::Kind::AccountData(tags(ROOM))).await;
     assert!(matches!(&join().await[..], [Call::ChangeMembership(_)]));
 }
+
+#[tokio::test]
+async fn the_push_rule_of_a_room_comes_along_also_for_who_upgrades_by_hand() {
+    let world = World::new().await;
+    let mut old = Room::with_id(&world, "!old:one.test", &[ALICE], json!({"room_version": "11"})).await;
+    let create = json!({"room_version": "11", "predecessor": {"room_id": "!old:one.test"}});
+    Room::with_id(&world, ROOM, &[ALICE], create).await;
+    let rule = json!({"rule_id": "!old:one.test", "default": false, "enabled": true, "actions": ["notify"]});
+    let rules = json!({"global": {"room": [rule]}}).to_string().into_bytes();
+    let data = AccountDataChanged { room_id: String::new(), r#type: "m.push_rules".to_owned(), content: rules.into() };
+    world.user_entry(ALICE, banyan_proto::users::user_entry::Kind::AccountData(data)).await;
+    old.add(&world, "m.room.tombstone", Some(""), ALICE, json!({"body": "b", "replacement_room": ROOM})).await;
+    let tombstone = json!({"body": "b", "replacement_room": ROOM});
+    world.put(&format!("{V3}/rooms/!old:one.test/state/m.room.tombstone/"), tombstone.clone()).await;
+    let calls = world.fakes.take();
+    let [Call::SendEvent(_), Call::ChangePushRule(change)] = &calls[..] else { panic!("{calls:?}") };
+    assert_eq!((change.kind.as_str(), change.rule_id.as_str()), ("room", ROOM));
+    // Of a room that they are not in nothing is said.
+    let elsewhere = json!({"body": "b", "replacement_room": "!none:one.test"});
+    world.put(&format!("{V3}/rooms/!old:one.test/state/m.room.tombstone/"), elsewhere).await;
+    assert!(matches!(&world.fakes.take()[..], [Call::SendEvent(_)]));
+    assert_eq!(world.post(&format!("{V3}/rooms/{ROOM}/join"), json!({})).await.0.as_u16(), 200);
+    assert!(matches!(&world.fakes.take()[..], [Call::ChangeMembership(_), Call::ChangePushRule(_)]));
+}
