@@ -4,8 +4,8 @@
 //   alice, bob: base URLs of the client-server API, possibly of different server names and replicas.
 //   messages: how many each of them sends.
 //   sliding: through sliding sync (MSC4186).
-// Beside the messages, Bob sets account data, and Alice sends his device a message. Prints one JSON line with what each of them received,
-// in order; exits 1 when anything fails. The caller judges the order.
+// Beside the messages, Bob sets account data and says how far he has read, and Alice sends his device a message. Prints one JSON line with
+// what each of them received, in order; exits 1 when anything fails. The caller judges the order.
 import * as sdk from "matrix-js-sdk";
 import { logger } from "matrix-js-sdk/lib/logger.js";
 import { SlidingSync } from "matrix-js-sdk/lib/sliding-sync.js";
@@ -90,6 +90,14 @@ async function aside(alice, bob) {
     await until(() => bob.toDevice.length > 0, "the message to Bob's device");
 }
 
+// Alice sees how far Bob has read.
+async function receipt(alice, bob, roomId) {
+    const last = bob.client.getRoom(roomId).findEventById(bob.received.at(-1)[0]);
+    await bob.client.sendReadReceipt(last);
+    const seen = () => alice.client.getRoom(roomId).getEventReadUpTo(bob.userId, true);
+    await until(() => seen() === last.getId(), "Bob's receipt");
+}
+
 async function main() {
     const alice = await person("alice", plan.alice);
     const bob = await person("bob", plan.bob);
@@ -104,6 +112,7 @@ async function main() {
     await Promise.all([sendAll(alice, roomId), sendAll(bob, roomId), aside(alice, bob)]);
     const total = 2 * plan.messages;
     await until(() => alice.received.length >= total && bob.received.length >= total, `${total} messages each`);
+    await receipt(alice, bob, roomId);
     const hint = JSON.stringify([[alice.userId, "test.banyan.hint", { to: bob.userId }]]);
     if (JSON.stringify(bob.toDevice) !== hint) throw new Error(`to Bob's device: ${JSON.stringify(bob.toDevice)}`);
     const report = {

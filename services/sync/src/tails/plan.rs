@@ -24,8 +24,6 @@ pub struct Plan {
     pub rooms: Vec<RoomPlan>,
     /// Changes of the user; `None`: the tail does not reach back to the token.
     pub user: Option<Vec<Arc<UserChange>>>,
-    /// The position in the user's log from which they are.
-    pub user_since: Option<u64>,
     /// Users whom the user ignores.
     pub ignored: Arc<HashSet<String>>,
 }
@@ -92,14 +90,7 @@ impl State {
             let changes = self.by_user.get(user).into_iter().flatten();
             changes.filter(|change| change.seq >= token.user).cloned().collect()
         });
-        let user_since = since.map(|token| token.user.0);
-        Some(Plan {
-            token: self.position(user_shard, since),
-            rooms: rooms.collect(),
-            user: own,
-            user_since,
-            ignored: warm.ignored.clone(),
-        })
+        Some(Plan { token: self.position(user_shard, since), rooms: rooms.collect(), user: own, ignored: warm.ignored.clone() })
     }
 
     /// The rooms of a user in which something may have happened.
