@@ -96,17 +96,30 @@ fn is_valid(row: &Bytes, tenant: &str, now: TimestampMicros) -> bool {
     RegistrationNonceRow::decode(row.clone()).is_ok_and(|row| row.tenant == tenant && row.expires > now.0)
 }
 
+/// The HMAC of a request in hexadecimal, as the holder of `secret` makes it. The request's own is not looked at.
+#[must_use]
+pub fn sign(secret: &str, request: SignedRegistration<'_>) -> String {
+    let mac = mac_of(secret, request).map(|mac| mac.finalize().into_bytes());
+    mac.iter().flatten().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// HMAC-SHA1, keyed by the secret, over nonce, user name, password, `admin` or `notadmin`, and the user type if given, with a zero byte
-/// between them. Compared in constant time.
-fn mac_is_right(secret: &str, request: SignedRegistration<'_>) -> bool {
-    let Ok(mut mac) = Hmac::<Sha1>::new_from_slice(secret.as_bytes()) else { return false };
+/// between them. There is one for keys of any length.
+fn mac_of(secret: &str, request: SignedRegistration<'_>) -> Option<Hmac<Sha1>> {
+    let mut mac = Hmac::<Sha1>::new_from_slice(secret.as_bytes()).ok()?;
     let admin = if request.admin { "admin" } else { "notadmin" };
     mac.update(request.nonce.as_bytes());
     for part in [Some(request.username), Some(request.password), Some(admin), request.user_type].into_iter().flatten() {
         mac.update(b"\0");
         mac.update(part.as_bytes());
     }
-    unhex(request.mac).is_some_and(|claimed| mac.verify_slice(&claimed).is_ok())
+    Some(mac)
+}
+
+/// Compared in constant time.
+fn mac_is_right(secret: &str, request: SignedRegistration<'_>) -> bool {
+    let claimed = unhex(request.mac).zip(mac_of(secret, request));
+    claimed.is_some_and(|(claimed, mac)| mac.verify_slice(&claimed).is_ok())
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
@@ -136,6 +149,7 @@ mod tests {
     #[test]
     fn the_mac_covers_every_part() {
         assert!(mac_is_right("shared", REQUEST));
+        assert_eq!(sign("shared", SignedRegistration { mac: "", ..REQUEST }), MAC);
         assert!(mac_is_right("shared", SignedRegistration { mac: &MAC.to_uppercase(), ..REQUEST }));
         for wrong in [
             SignedRegistration { nonce: "other", ..REQUEST },

@@ -183,9 +183,11 @@ pub(super) const EXTENSIONS: &[Endpoint] = &[
     // Of the specification, which describes these pages beside its endpoints ("Fallback").
     get("/_matrix/client/v3/auth/{authType}/fallback/web", "authFallback").public().limited().by("auth/fallback.rs"),
     post("/_matrix/client/v3/auth/{authType}/fallback/web", "submitAuthFallback").public().limited().by("auth/fallback.rs"),
+    get("/_matrix/static/client/login/", "loginFallback").public().limited().by("login_fallback.rs"),
     // MSC4186, under the name that clients know it by, and the one that it is to have.
     post("/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", "slidingSync").guest().by("sliding_sync.rs"),
     post("/_matrix/client/v4/sync", "slidingSyncStable").guest().by("sliding_sync.rs"),
     get("/_synapse/admin/v1/register", "getSharedSecretNonce").public().by("synapse_register.rs"),
     post("/_synapse/admin/v1/register", "registerBySharedSecret").public().by("synapse_register.rs"),
+    post("/_synapse/admin/v1/reset_password/{userId}", "resetPassword").limited().by("synapse_reset_password.rs"),
 ];

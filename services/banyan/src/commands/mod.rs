@@ -3,6 +3,7 @@
 mod check_config;
 mod config;
 mod serve;
+mod user;
 mod version;
 
 use std::{error::Error, path::PathBuf};
@@ -26,6 +27,9 @@ enum Command {
     /// About configuration.
     #[command(subcommand)]
     Config(config::Config),
+    /// Accounts of a homeserver that runs.
+    #[command(subcommand)]
+    User(user::User),
     /// Print the program's version.
     Version,
 }
@@ -48,6 +52,7 @@ impl Cli {
                 config.run();
                 Ok(())
             }
+            Command::User(user) => user.run(),
             Command::Version => {
                 version::run();
                 Ok(())

@@ -47,6 +47,9 @@ fn text(addresses: PublicAddresses, config: &Config) -> String {
 /// How to make an account, if there is a tenant where anyone may.
 fn first_account(base: &str, tenants: &[TenantConfig]) -> String {
     let Some(open) = tenants.iter().find(|tenant| tenant.registration.open) else {
+        if tenants.iter().any(|tenant| tenant.registration.shared_secret_file.is_some()) {
+            return "To make the first account: banyan user create NAME --admin (with the same configuration)\n".to_owned();
+        }
         return "  registration is closed: allow it in tenants.registration to make the first account\n".to_owned();
     };
     let host = if open.hosts.iter().any(|host| host == "*") { String::new() } else { format!(" -H 'Host: {}'", open.server_name) };

@@ -19,9 +19,8 @@ impl App {
     /// An account that an administrator asks about. Nobody else learns whether there is one.
     ///
     /// # Errors
-    /// M_FORBIDDEN, also about other administrators; M_INVALID_PARAM for a user of another server; M_NOT_FOUND, also for one that is
-    /// deactivated.
-    pub(crate) async fn moderated(&self, requester: &Requester, user_id: &UserId) -> Result<Account, ServiceError> {
+    /// M_FORBIDDEN; M_INVALID_PARAM for a user of another server; M_NOT_FOUND, also for one that is deactivated.
+    pub(crate) async fn administrated(&self, requester: &Requester, user_id: &UserId) -> Result<Account, ServiceError> {
         if !self.is_admin(requester).await? {
             return Err(ServiceError::forbidden("You are not a server administrator"));
         }
@@ -29,7 +28,15 @@ impl App {
             return Err(ServiceError::invalid_param("User does not belong to the local server."));
         }
         let account = self.users.account(user_id.as_str()).await?.filter(|account| !account.deactivated);
-        let account = account.ok_or_else(|| ServiceError::not_found("User not found."))?;
+        account.ok_or_else(|| ServiceError::not_found("User not found."))
+    }
+
+    /// [`App::administrated`], of whoever may be moderated.
+    ///
+    /// # Errors
+    /// As there; M_FORBIDDEN also about other administrators.
+    pub(crate) async fn moderated(&self, requester: &Requester, user_id: &UserId) -> Result<Account, ServiceError> {
+        let account = self.administrated(requester, user_id).await?;
         if account.admin && requester.user_id != user_id {
             return Err(ServiceError::forbidden("The user is an administrator"));
         }

@@ -1,7 +1,11 @@
 //! Changing a password.
 
-use banyan_core::{RequestId, ServiceError};
-use banyan_proto::userserver::ChangePasswordRequest;
+use banyan_core::ServiceError;
+use banyan_proto::{
+    users::account::Kind,
+    userserver::{Caller, ChangePasswordRequest},
+};
+use ruma::UserId;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -34,20 +38,38 @@ impl App {
             wish()?;
         }
         self.confirmed(requester, "POST /_matrix/client/v3/account/password", body, |proof| async move {
-            self.set_password(requester, proof.request_id, wish()?).await
+            let mut caller = requester.to_users();
+            caller.request_id = proof.request_id.to_bytes().to_vec().into();
+            self.set_password(caller, wish()?).await
         })
         .await
     }
 
-    async fn set_password(&self, requester: &Requester, request_id: RequestId, wish: PasswordChange) -> Result<(), ServiceError> {
-        let mut caller = requester.to_users();
-        caller.request_id = request_id.to_bytes().to_vec().into();
-        let user_id = requester.user_id.as_str();
+    /// Sets anybody's password, for an administrator. Of their own sessions the caller's stays.
+    ///
+    /// # Errors
+    /// As [`App::administrated`]; M_INVALID_PARAM for a guest, who has none; as [`App::change_password`].
+    pub(crate) async fn reset_password(
+        &self,
+        requester: &Requester,
+        user_id: &UserId,
+        wish: PasswordChange,
+    ) -> Result<(), ServiceError> {
+        let account = self.administrated(requester, user_id).await?;
+        if account.kind() == Kind::Guest {
+            return Err(ServiceError::invalid_param("Guests have no password"));
+        }
+        let own = requester.user_id == user_id;
+        self.set_password(if own { requester.to_users() } else { requester.visitor.about_user(user_id.as_str()) }, wish).await
+    }
+
+    async fn set_password(&self, caller: Caller, wish: PasswordChange) -> Result<(), ServiceError> {
+        let user_id = caller.user_id.clone();
         let request =
             ChangePasswordRequest { caller: Some(caller), new_password: wish.new_password, logout_devices: wish.logout_devices };
-        self.commands.user(user_id, request, |mut client, request| async move { client.change_password(request).await }).await?;
+        self.commands.user(&user_id, request, |mut client, request| async move { client.change_password(request).await }).await?;
         if wish.logout_devices {
-            self.tokens.revoke_user(user_id);
+            self.tokens.revoke_user(&user_id);
         }
         Ok(())
     }

@@ -17,6 +17,7 @@ mod joined_rooms;
 mod keys;
 mod knock;
 mod login;
+mod login_fallback;
 mod logout;
 mod pages;
 mod profile;
@@ -28,6 +29,7 @@ mod rooms;
 mod send_to_device;
 mod sliding_sync;
 mod synapse_register;
+mod synapse_reset_password;
 mod sync;
 mod user;
 mod versions;
@@ -107,6 +109,7 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getVersions" => get(versions::get),
         "getCapabilities" => get(capabilities::get),
         "getLoginFlows" => get(login::flows),
+        "loginFallback" => get(login_fallback::get),
         "checkUsernameAvailability" => get(register::available::get),
         "registrationTokenValidity" => get(register::token_validity::get),
         "getWhoIs" => get(admin::whois::get),
@@ -188,6 +191,7 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "slidingSync" => post(sliding_sync::post),
         "slidingSyncStable" => post(sliding_sync::post_stable),
         "registerBySharedSecret" => post(synapse_register::post),
+        "resetPassword" => post(synapse_reset_password::post),
         _ => return None,
     })
 }

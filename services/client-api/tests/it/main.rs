@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod accounts;
+mod administration;
 mod fakes;
 mod keys;
 mod limits;
+mod login_page;
 mod old_forms;
 mod outage;
 mod push_rules;
