@@ -19,6 +19,7 @@ mod knock;
 mod login;
 mod login_fallback;
 mod logout;
+mod msisdn;
 mod pages;
 mod profile;
 mod pushrules;
@@ -168,6 +169,9 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "logout" => post(logout::one),
         "logout_all" => post(logout::all),
         "register" => post(register::post),
+        "requestTokenTo3PIDMSISDN" | "requestTokenToResetPasswordMSISDN" | "requestTokenToRegisterMSISDN" => {
+            post(msisdn::request_token)
+        }
         "deleteDevices" => post(delete_devices::post),
         "uploadKeys" => post(keys::upload::post),
         "queryKeys" => post(keys::query::post),

@@ -221,3 +221,15 @@ async fn a_logout_anywhere_is_honoured() {
     world.post("/_matrix/client/v3/logout/all", json!({})).await;
     assert!(matches!(world.fakes.only(), Call::Logout(request) if request.all));
 }
+
+#[tokio::test]
+async fn phone_numbers_are_not_supported() {
+    let world = World::new().await;
+    let body = json!({"client_secret": "s", "country": "GB", "phone_number": "07700900001", "send_attempt": 1});
+    for path in ["register", "account/3pid", "account/password"] {
+        let path = format!("/_matrix/client/v3/{path}/msisdn/requestToken");
+        for token in [None, Some(ALICE_TOKEN)] {
+            assert_error(&world.post_as(token, &path, body.clone()).await, 400, "M_THREEPID_MEDIUM_NOT_SUPPORTED");
+        }
+    }
+}
