@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use banyan_proto::users::{CrossSigningKeyRow, CrossSigningUsage, DeviceKeyRow, KeyPool, KeySignature, OneTimeKey};
-use banyan_store::{Bound, Range, Row, key};
+use banyan_store::{Bound, KeyPart, Range, Row, key};
 
 use super::{PAGE, UserReader, decode, text};
 use crate::{
@@ -68,17 +68,22 @@ impl UserReader {
     pub async fn cross_signing_key(&self, user_id: &str, usage: CrossSigningUsage) -> Result<Option<CrossSigningKey>, ReadError> {
         let row: Option<CrossSigningKeyRow> =
             self.get(&CROSS_SIGNING_KEY, key![user_id], key![i64::from(i32::from(usage))]).await?;
-        let corrupt = || ReadError::Corrupt { table: CROSS_SIGNING_KEY.name, problem: "not a key".to_owned() };
-        row.map(|row| CrossSigningKey::stored(&row.key).ok_or_else(corrupt)).transpose()
+        row.as_ref().map(cross_signing_key).transpose()
     }
 
     /// The cross-signing keys of a user, without what others signed.
     pub async fn cross_signing_keys(&self, user_id: &str) -> Result<KeySet, ReadError> {
-        Ok(KeySet {
-            master: self.cross_signing_key(user_id, CrossSigningUsage::Master).await?,
-            self_signing: self.cross_signing_key(user_id, CrossSigningUsage::SelfSigning).await?,
-            user_signing: self.cross_signing_key(user_id, CrossSigningUsage::UserSigning).await?,
-        })
+        let mut keys = KeySet::default();
+        for row in self.scan(&CROSS_SIGNING_KEY, key![user_id], Range::all(PAGE)).await? {
+            let usage = row.clustering.first().and_then(KeyPart::as_int).and_then(|usage| i32::try_from(usage).ok());
+            let key = match usage.and_then(|usage| CrossSigningUsage::try_from(usage).ok()).ok_or_else(not_a_key)? {
+                CrossSigningUsage::Master => &mut keys.master,
+                CrossSigningUsage::SelfSigning => &mut keys.self_signing,
+                CrossSigningUsage::UserSigning => &mut keys.user_signing,
+            };
+            *key = Some(cross_signing_key(&decode(&CROSS_SIGNING_KEY, row.value)?)?);
+        }
+        Ok(keys)
     }
 
     /// The signatures that `signer`'s keys made of keys of `target_user`.
@@ -86,4 +91,12 @@ impl UserReader {
         let rows = self.scan(&KEY_SIGNATURE, key![signer], Range::prefix(key![target_user], PAGE)).await?;
         rows.into_iter().map(|row| decode(&KEY_SIGNATURE, row.value)).collect()
     }
+}
+
+fn cross_signing_key(row: &CrossSigningKeyRow) -> Result<CrossSigningKey, ReadError> {
+    CrossSigningKey::stored(&row.key).ok_or_else(not_a_key)
+}
+
+fn not_a_key() -> ReadError {
+    ReadError::Corrupt { table: CROSS_SIGNING_KEY.name, problem: "not a key".to_owned() }
 }

@@ -37,6 +37,7 @@ pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod register_by_secret;
 pub(crate) mod relations;
+pub(crate) mod seen;
 pub(crate) mod send;
 pub(crate) mod sliding_sync;
 pub(crate) mod state;
@@ -59,7 +60,7 @@ use banyan_users::{SharedSecretRegistration, ShortTokens, UiaSessions, UserReade
 use ruma::{OwnedRoomId, RoomId};
 
 pub(crate) use self::caller::Requester;
-use self::{limits::Limits, token_cache::TokenCache};
+use self::{limits::Limits, seen::Seen, token_cache::TokenCache};
 use crate::{
     calls::{Commands, Syncs},
     config::ClientApiConfig,
@@ -86,6 +87,7 @@ pub(crate) struct Parts {
     pub(crate) syncs: Syncs,
     pub(crate) tokens: TokenCache,
     pub(crate) limits: Limits,
+    pub(crate) seen: Seen,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -120,6 +122,7 @@ impl App {
             syncs: Syncs::new(router.clone()),
             tokens: TokenCache::new(*shards, config.token_cache),
             limits: Limits::new(&tenants, config.rate_limited_callers, clock),
+            seen: Seen::new(),
             shutdown: shutdown.clone(),
             tenants,
             config,

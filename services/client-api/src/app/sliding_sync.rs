@@ -41,6 +41,6 @@ impl App {
             guest: requester.guest,
             stable: wish.stable,
         };
-        self.syncs.sliding_sync(request).await
+        self.seeing(requester, self.syncs.sliding_sync(request)).await
     }
 }

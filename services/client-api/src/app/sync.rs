@@ -42,7 +42,7 @@ impl App {
             token_hash: requester.token.as_bytes().to_vec().into(),
             guest: requester.guest,
         };
-        self.syncs.sync(request).await
+        self.seeing(requester, self.syncs.sync(request)).await
     }
 
     /// The filter's JSON; empty for none.

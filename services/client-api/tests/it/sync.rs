@@ -2,7 +2,7 @@ use banyan_core::ServiceError;
 use banyan_proto::{
     status::to_status,
     sync::SyncChunk,
-    users::{FilterStored, user_entry::Kind},
+    users::{Device, DeviceChanged, FilterStored, user_entry::Kind},
 };
 use banyan_runtime::Shutdown;
 use banyan_users::TokenHash;
@@ -97,4 +97,45 @@ async fn polls_that_wait_are_answered_when_the_process_ends() {
     let (status, body) = poll.await.unwrap();
     assert_eq!((status.as_u16(), body), (200, json!({"next_batch": "s0"})));
     assert!(ended.await.unwrap(), "an orderly end");
+}
+
+/// The calls until `calls` were made.
+async fn calls(world: &World, calls: usize) -> Vec<Call> {
+    let mut made = world.fakes.take();
+    while made.len() < calls {
+        tokio::task::yield_now().await;
+        made.extend(world.fakes.take());
+    }
+    made
+}
+
+#[tokio::test]
+async fn a_device_that_syncs_is_seen_every_few_minutes() {
+    let world = World::new().await;
+    let device = Device { last_seen_ip: "192.0.2.1".to_owned(), last_seen: 1, ..Device::default() };
+    let changed = DeviceChanged { device_id: "DEV".to_owned(), device: Some(device) };
+    world.user_entry(ALICE, Kind::Device(changed)).await;
+    for expected in [2, 1] {
+        let pieces = world.fakes.script_sync();
+        let request = world.request(Method::GET, SYNC, Some(ALICE_TOKEN));
+        let sync = tokio::spawn(request.send());
+        let made = calls(&world, expected).await;
+        pieces.send(Ok(chunk("{}"))).await.unwrap();
+        drop(pieces);
+        assert_eq!(sync.await.unwrap().unwrap().status().as_u16(), 200);
+        let seen = made.iter().filter_map(|call| if let Call::UpdateDevice(request) = call { Some(request) } else { None });
+        let seen: Vec<_> =
+            seen.map(|request| (request.device_id.as_str(), request.seen_at.as_str(), request.display_name.clone())).collect();
+        assert_eq!(seen, [("DEV", "127.0.0.1", None)][..expected - 1]);
+        assert!(world.fakes.take().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_sync_waits_for_nobody_to_note_that_a_device_was_seen() {
+    let world = World::new().await;
+    let changed = DeviceChanged { device_id: "DEV".to_owned(), device: Some(Device::default()) };
+    world.user_entry(ALICE, Kind::Device(changed)).await;
+    world.fakes.fail("UpdateDevice", ServiceError::unavailable("not now"));
+    assert_eq!(world.get(SYNC).await.0.as_u16(), 200);
 }

@@ -9,10 +9,14 @@ use std::{
 };
 
 use banyan_core::{RequestId, ServiceError};
-use banyan_proto::userserver::{
-    Caller, ClaimKeysRequest, DeleteDevicesRequest, UpdateDeviceRequest, UploadCrossSigningKeysRequest, UploadKeysRequest,
-    UploadSignaturesRequest, UploadSignaturesResponse,
+use banyan_proto::{
+    users::user_entry::Kind,
+    userserver::{
+        Caller, ClaimKeysRequest, DeleteDevicesRequest, UpdateDeviceRequest, UploadCrossSigningKeysRequest, UploadKeysRequest,
+        UploadSignaturesRequest, UploadSignaturesResponse,
+    },
 };
+use banyan_users::keys::cross_signing::KeySet;
 use bytes::Bytes;
 use ruma::{
     CanonicalJsonObject,
@@ -368,4 +372,74 @@ async fn signatures_are_kept_where_the_key_that_made_them_may() {
     upload(&process, request).await.expect("uploaded");
     let left = process.reader().key_signatures(BOB, BOB).await.expect("read");
     assert!(left.iter().all(|signature| signature.target_key != "B"), "{left:?}");
+}
+
+/// What a request told others of the user's devices: for each entry, whether it is for the user's own devices only.
+async fn told(process: &Process, world: &World, caller: Option<Caller>) -> Vec<bool> {
+    let request_id = RequestId::from_slice(&caller.expect("a caller").request_id).expect("a request id");
+    let entries = process.did(world.log_of(BOB), request_id).await;
+    let only_self = |kind: Kind| if let Kind::DeviceList(changed) = kind { Some(changed.only_self) } else { None };
+    entries.into_iter().filter_map(only_self).collect()
+}
+
+#[tokio::test]
+async fn what_others_see_is_told_and_nothing_else() {
+    let (world, process) = world().await;
+    let mut login = world.login(BOB);
+    login.device_id = "C".to_owned();
+    process.login(login).await.expect("logged in");
+    let device = Pair::new(BOB, Some("B"));
+    let mut keys = identity(BOB, "B");
+    keys["keys"]["ed25519:B"] = json!(device.public_key);
+    let uploads = [(text(&keys), Bytes::new()), (text(&keys), text(&one_time(0..3))), (Bytes::new(), text(&one_time(3..6)))];
+    for ((device_keys, one_time_keys), expected) in uploads.into_iter().zip([vec![false], vec![], vec![]]) {
+        let caller = on(&world, BOB, "B");
+        let request = UploadKeysRequest { caller: caller.clone(), device_keys, one_time_keys, ..UploadKeysRequest::default() };
+        upload(&process, request).await.expect("uploaded");
+        assert_eq!(told(&process, &world, caller).await, expected);
+    }
+    for (device_id, seen_at, expected) in [("B", "", vec![false]), ("B", "1.2.3.4", vec![]), ("C", "", vec![])] {
+        let (caller, display_name) = (world.caller(BOB), Some("name".to_owned()));
+        let (device_id, seen_at) = (device_id.to_owned(), seen_at.to_owned());
+        let request = UpdateDeviceRequest { caller: caller.clone(), device_id, display_name, seen_at };
+        answer(process.client.clone().update_device(request).await).expect("changed");
+        assert_eq!(told(&process, &world, caller).await, expected);
+    }
+
+    let (own, other) = (Keys::new(BOB), Keys { user_signing: Pair::new(BOB, None), ..Keys::new(BOB) });
+    let first = own.upload(&world, false);
+    upload_cross_signing(&process, first.clone()).await.expect("uploaded");
+    assert_eq!(told(&process, &world, first.caller).await, [false]);
+    let user_signing_key = text(&own.master.sign(&other.user_signing.key("user_signing")));
+    let second = UploadCrossSigningKeysRequest { user_signing_key, ..own.upload(&world, true) };
+    upload_cross_signing(&process, second.clone()).await.expect("uploaded");
+    assert_eq!(told(&process, &world, second.caller).await, [true]);
+
+    register(&world, &process, ALICE, "A").await;
+    let alice = Keys::new(ALICE);
+    upload_cross_signing(&process, alice.upload(&world, false)).await.expect("uploaded");
+    let of_other = json!({ALICE: {&alice.master.public_key: other.user_signing.sign(&alice.master.key("master"))}});
+    let of_own = json!({BOB: {"B": own.self_signing.sign(&keys)}});
+    for (signatures, expected) in [(&of_other, vec![true]), (&of_own, vec![false]), (&of_own, vec![])] {
+        let request = UploadSignaturesRequest { caller: world.caller(BOB), signatures: text(signatures) };
+        answer(process.client.clone().upload_signatures(request.clone()).await).expect("uploaded");
+        assert_eq!(told(&process, &world, request.caller).await, expected);
+    }
+
+    for (device, expected) in [("C", vec![]), ("B", vec![false])] {
+        let request = DeleteDevicesRequest { caller: world.caller(BOB), device_ids: vec![device.to_owned()] };
+        answer(process.client.clone().delete_devices(request.clone()).await).expect("deleted");
+        assert_eq!(told(&process, &world, request.caller).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_cross_signing_key_is_not_named_like_a_device() {
+    let (world, process) = world().await;
+    let keys = Keys::new(BOB);
+    let mut login = world.login(BOB);
+    login.device_id = keys.self_signing.public_key.clone();
+    process.login(login).await.expect("logged in");
+    assert_eq!(refusal(upload_cross_signing(&process, keys.upload(&world, false)).await).0, "M_FORBIDDEN");
+    assert_eq!(process.reader().cross_signing_keys(BOB).await.expect("read"), KeySet::default());
 }

@@ -266,6 +266,13 @@ impl Process {
         self.log(log).applied()
     }
 
+    /// What a request did.
+    pub(crate) async fn did(&self, log: LogId, request_id: RequestId) -> Vec<Kind> {
+        let entries = self.log(log).find_request(request_id).await.expect("found").unwrap_or_default();
+        let kind = |body| UserEntry::decode(body).expect("an entry").kind.expect("of a kind");
+        entries.into_iter().map(|entry| kind(entry.body)).collect()
+    }
+
     fn log(&self, log: LogId) -> OwnedLog {
         self.owned.lock().expect("not poisoned").iter().find(|owned| owned.id() == log).expect("an owned log").clone()
     }
