@@ -12,7 +12,7 @@ use std::{error::Error, path::PathBuf, slice, time::Duration};
 use clap::{Parser, ValueEnum};
 use people::Person;
 use report::{Better, Figure};
-use scenarios::{cluster, delivery, initial_sync, many_rooms, sends, wake};
+use scenarios::{accounts, cluster, delivery, initial_sync, keys, many_rooms, sends, wake};
 use target::Target;
 
 #[derive(Parser)]
@@ -39,6 +39,9 @@ struct Arguments {
     /// Rooms of someone in many.
     #[arg(long, default_value_t = 1000)]
     rooms: usize,
+    /// People with keys.
+    #[arg(long, default_value_t = 1000)]
+    people: usize,
 }
 
 impl Arguments {
@@ -67,6 +70,10 @@ enum Scenario {
     InitialSync,
     /// The first answer of a sliding sync, and incremental syncs, with many rooms.
     ManyRooms,
+    /// A query about the keys of many users, messages to as many devices, and one-time-key claims per second.
+    Keys,
+    /// Logins and `/whoami` per second.
+    Accounts,
     /// Sends per second in a cluster, and the stalls of senders when a roomserver is killed or drained. No peer takes part.
     Cluster,
 }
@@ -125,6 +132,14 @@ async fn measure(name: &str, launcher: &std::path::Path, arguments: &Arguments) 
         if wanted(Scenario::ManyRooms) {
             figures.extend(many_rooms::run(&person, &rooms).await?);
         }
+    }
+    if wanted(Scenario::Keys) {
+        let target = Target::start(name, launcher).await?;
+        figures.extend(keys::run(&target.server, arguments.people, length).await?);
+    }
+    if wanted(Scenario::Accounts) {
+        let target = Target::start(name, launcher).await?;
+        figures.extend(accounts::run(&target.server, length).await?);
     }
     Ok(figures)
 }

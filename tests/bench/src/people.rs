@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use crate::connection::{Connection, RequestError};
 
+/// Everyone's password.
+pub(crate) const PASSWORD: &str = "correct horse battery";
+
 /// Where a homeserver answers.
 #[derive(Clone, Debug)]
 pub(crate) struct Server {
@@ -22,14 +25,17 @@ pub(crate) struct Server {
 pub(crate) struct Person {
     pub(crate) server: Server,
     pub(crate) token: String,
+    pub(crate) user_id: String,
+    pub(crate) device_id: String,
 }
 
 impl Person {
     pub(crate) async fn register(server: &Server, localpart: &str) -> Result<Self, RequestError> {
-        let body = json!({ "username": localpart, "password": "correct horse battery", "auth": { "type": "m.login.dummy" } });
+        let body = json!({ "username": localpart, "password": PASSWORD, "auth": { "type": "m.login.dummy" } });
         let mut connection = Connection::new(&server.address, &server.host, "");
         let answer = connection.json(Method::POST, "/_matrix/client/v3/register", Some(&body)).await?;
-        Ok(Self { server: server.clone(), token: text(&answer, "access_token") })
+        let [token, user_id, device_id] = ["access_token", "user_id", "device_id"].map(|field| text(&answer, field));
+        Ok(Self { server: server.clone(), token, user_id, device_id })
     }
 
     /// Registers `count` people, a few at a time.
