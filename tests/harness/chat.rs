@@ -81,7 +81,7 @@ fn clients() -> PathBuf {
 }
 
 /// Installs what package-lock.json pins, once.
-fn js_home() -> PathBuf {
+pub(crate) fn js_home() -> PathBuf {
     static HOME: OnceLock<PathBuf> = OnceLock::new();
     HOME.get_or_init(|| {
         let home = clients().join("js");

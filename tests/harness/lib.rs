@@ -5,6 +5,7 @@ pub mod certificate;
 pub mod chat;
 pub mod client;
 pub mod cluster;
+pub mod encrypted;
 pub mod node;
 pub mod otlp;
 pub mod spans;

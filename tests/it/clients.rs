@@ -1,8 +1,10 @@
-//! Unmodified client libraries: two users, one room, 200 messages both ways, all received once and in order.
+//! Unmodified client libraries: two users, one room, 200 messages both ways, all received once and in order; and the same encrypted, with
+//! two devices each.
 
 use banyan_tests::{
     Cluster, Common, Node,
     chat::{Library, two_people},
+    encrypted,
 };
 
 async fn embedded(dir: &std::path::Path) -> Node {
@@ -29,6 +31,14 @@ async fn two_people_of_matrix_js_sdk_talk_through_sliding_sync() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn four_devices_of_matrix_js_sdk_talk_in_an_encrypted_room() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = embedded(dir.path()).await;
+    encrypted::two_people(&node.client_url(), &node.client_url(), 50, "one").await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_people_of_matrix_nio_talk_on_one_process() {
     let dir = tempfile::tempdir().unwrap();
     let mut node = embedded(dir.path()).await;
@@ -43,4 +53,5 @@ async fn two_people_of_either_library_talk_on_a_cluster() {
     two_people(Library::JsSdk, &urls[0], &urls[1], 200, "cluster").await;
     two_people(Library::JsSdkSliding, &urls[0], &urls[1], 200, "sliding").await;
     two_people(Library::Nio, &urls[0], &urls[1], 200, "cluster").await;
+    encrypted::two_people(&urls[0], &urls[1], 50, "cluster").await;
 }

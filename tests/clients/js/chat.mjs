@@ -9,18 +9,12 @@
 import * as sdk from "matrix-js-sdk";
 import { logger } from "matrix-js-sdk/lib/logger.js";
 import { SlidingSync } from "matrix-js-sdk/lib/sliding-sync.js";
+import * as waiting from "./waiting.mjs";
 
 logger.disableAll?.();
 const plan = JSON.parse(process.argv[2]);
-const patience = plan.patience_ms ?? 120_000;
-
-function deadline(promise, what) {
-    let timer;
-    const late = new Promise((_, reject) => {
-        timer = setTimeout(() => reject(new Error(`gave up waiting for ${what}`)), patience);
-    });
-    return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
+const deadline = (promise, what) => waiting.deadline(plan, promise, what);
+const until = (condition, what) => waiting.until(plan, condition, what);
 
 // One list of all rooms, as the SDK asks for it.
 function slidingSync(client, baseUrl) {
@@ -65,14 +59,6 @@ async function person(name, baseUrl) {
     await client.startClient({ initialSyncLimit: 500, lazyLoadMembers: false, ...sliding });
     await deadline(started, `${name}'s first sync`);
     return { client, received, toDevice, userId: login.user_id, deviceId: login.device_id };
-}
-
-async function until(condition, what) {
-    const end = Date.now() + patience;
-    while (!condition()) {
-        if (Date.now() > end) throw new Error(`gave up waiting for ${what}`);
-        await new Promise((resolve) => setTimeout(resolve, 20));
-    }
 }
 
 async function sendAll(who, roomId) {
