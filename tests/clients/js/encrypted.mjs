@@ -2,7 +2,7 @@
 //
 // Usage: node encrypted.mjs '{"alice": URL, "bob": URL, "messages": N, "suffix": TEXT}'
 //   alice, bob: base URLs of the client-server API, possibly of different server names and replicas.
-//   messages: how many each of them sends, from one of their devices.
+//   messages: how many each of them sends, from both devices in turn.
 // Prints one JSON line with what each device could read, in order; exits 1 when anything fails. The caller judges the order.
 import * as sdk from "matrix-js-sdk";
 import { logger } from "matrix-js-sdk/lib/logger.js";
@@ -31,7 +31,8 @@ async function device({ userId, password, baseUrl }, name) {
     const started = new Promise((resolve) => {
         client.on(sdk.ClientEvent.Sync, (state) => state === "PREPARED" && resolve());
     });
-    await client.startClient({ initialSyncLimit: 500 });
+    // What is sent stands in the timeline where the server put it.
+    await client.startClient({ initialSyncLimit: 500, pendingEventOrdering: sdk.PendingEventOrdering.Detached });
     await deadline(started, `the first sync of ${name}`);
     const published = async () => (await client.downloadKeysForUsers([userId])).device_keys[userId]?.[login.device_id];
     await until(published, `the keys of ${name}`);
@@ -49,13 +50,15 @@ const confirmed = (who) => async (makeRequest) => {
     }
 };
 
-// The phone is there first, so that the laptop knows it from the beginning, and signs it.
+// The laptop signs the phone, which is there first and is told of the laptop.
 async function person(name, baseUrl) {
     const who = await account(name, baseUrl);
     who.phone = await device(who, `${name}'s phone`);
     who.laptop = await device(who, `${name}'s laptop`);
-    const known = async () => (await who.laptop.crypto.getUserDeviceInfo([who.userId], true)).get(who.userId)?.has(who.phone.deviceId);
-    await until(known, `${who.laptop.name} to know the phone`);
+    for (const [one, other] of [[who.laptop, who.phone], [who.phone, who.laptop]]) {
+        const known = async () => (await one.crypto.getUserDeviceInfo([who.userId])).get(who.userId)?.has(other.deviceId);
+        await until(known, `${one.name} to know ${other.name}`);
+    }
     let asked = 0;
     const first = (makeRequest) => {
         asked += 1;
@@ -73,9 +76,11 @@ function read({ client }, roomId) {
     return readable.map((event) => [event.getId(), event.getSender(), event.getContent().body]);
 }
 
+// From both devices in turn.
 async function sendAll(who, roomId) {
     for (let n = 0; n < plan.messages; n++) {
-        await who.laptop.client.sendTextMessage(roomId, `${who.userId} ${n}`);
+        const { client } = n % 2 === 0 ? who.laptop : who.phone;
+        await client.sendTextMessage(roomId, `${who.userId} ${n}`);
     }
 }
 
@@ -114,6 +119,7 @@ async function main() {
     const { master_keys: masters } = await bob.laptop.client.downloadKeysForUsers([alice.userId]);
     const after = Object.values(masters[alice.userId].keys)[0];
     if (after === before || after !== (await alice.laptop.crypto.getCrossSigningKeyId())) throw new Error("the keys were not replaced");
+    await until(async () => !(await sees(bob.laptop, alice, alice.phone.deviceId)), "the phone to be unsigned by the new keys");
     const report = { received: Object.fromEntries(devices.map((one) => [one.name, read(one, roomId)])), senders: [alice.userId, bob.userId] };
     for (const one of devices) {
         one.client.stopClient();
