@@ -1,5 +1,6 @@
 //! Entries of user logs as rows.
 
+mod key_backup;
 mod keys;
 
 use banyan_log::{Applier, DerivedRow, Entry};
@@ -56,6 +57,8 @@ impl Applier for UserApplier {
             Kind::DeviceKeysRemoved(removed) => keys::removed(user_id, &removed),
             Kind::CrossSigningKey(changed) => vec![keys::cross_signing(user_id, changed, seq)],
             Kind::KeySignatures(added) => keys::signatures(user_id, added),
+            Kind::KeyBackup(changed) => key_backup::changed(user_id, changed)?,
+            Kind::RoomKeys(changed) => key_backup::keys(user_id, changed)?,
         })
     }
 }

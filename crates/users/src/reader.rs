@@ -1,5 +1,6 @@
 //! The read side of users, for every role. Reads what the userserver's log entries became; decides nothing.
 
+mod key_backup;
 mod keys;
 mod to_device;
 
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use prost::Message;
 use serde_json::Value;
 
+pub use self::key_backup::RoomKeys;
 use crate::{
     ReadError, TokenHash,
     account_data::FULLY_READ,

@@ -8,6 +8,8 @@ mod departure;
 mod device;
 mod device_key;
 mod filter;
+mod key_backup;
+mod key_backup_newest;
 mod key_pool;
 mod key_signature;
 mod login_token;
@@ -17,6 +19,8 @@ mod profile;
 mod refresh_token;
 mod registration_nonce;
 mod registration_token;
+mod room_key;
+mod room_key_count;
 mod to_device;
 mod to_device_message;
 mod to_device_queue;
@@ -31,6 +35,8 @@ pub(crate) use departure::DEPARTURE;
 pub(crate) use device::DEVICE;
 pub(crate) use device_key::DEVICE_KEY;
 pub(crate) use filter::FILTER;
+pub(crate) use key_backup::KEY_BACKUP;
+pub(crate) use key_backup_newest::KEY_BACKUP_NEWEST;
 pub(crate) use key_pool::KEY_POOL;
 pub(crate) use key_signature::KEY_SIGNATURE;
 pub(crate) use login_token::LOGIN_TOKEN;
@@ -40,6 +46,8 @@ pub(crate) use profile::PROFILE;
 pub(crate) use refresh_token::REFRESH_TOKEN;
 pub(crate) use registration_nonce::REGISTRATION_NONCE;
 pub(crate) use registration_token::REGISTRATION_TOKEN;
+pub(crate) use room_key::ROOM_KEY;
+pub(crate) use room_key_count::ROOM_KEY_COUNT;
 pub(crate) use to_device::TO_DEVICE;
 pub(crate) use to_device_message::TO_DEVICE_MESSAGE;
 pub(crate) use to_device_queue::TO_DEVICE_QUEUE;
@@ -49,6 +57,8 @@ pub(crate) use uia_session::UIA_SESSION;
 pub static TABLES: &[&Table] = &[
     &CROSS_SIGNING_KEY,
     &DEVICE_KEY,
+    &KEY_BACKUP,
+    &KEY_BACKUP_NEWEST,
     &KEY_POOL,
     &KEY_SIGNATURE,
     &ONE_TIME_KEY,
@@ -64,6 +74,8 @@ pub static TABLES: &[&Table] = &[
     &LOGIN_TOKEN,
     &OPENID_TOKEN,
     &REFRESH_TOKEN,
+    &ROOM_KEY,
+    &ROOM_KEY_COUNT,
     &TO_DEVICE,
     &TO_DEVICE_MESSAGE,
     &TO_DEVICE_QUEUE,

@@ -8,14 +8,16 @@ use banyan_proto::{
     userserver::{
         AcknowledgeToDeviceRequest, AcknowledgeToDeviceResponse, ChangePasswordRequest, ChangePasswordResponse,
         ChangePushRuleRequest, ChangePushRuleResponse, CheckPasswordRequest, CheckPasswordResponse, ClaimKeysRequest,
-        ClaimKeysResponse, ConfirmTokenRequest, ConfirmTokenResponse, DeactivateRequest, DeactivateResponse, DeleteDevicesRequest,
-        DeleteDevicesResponse, FinishDepartureRequest, FinishDepartureResponse, LoginRequest, LoginResponse, LogoutRequest,
-        LogoutResponse, ModerateAccountRequest, ModerateAccountResponse, MoveFullyReadRequest, MoveFullyReadResponse,
-        PutFilterRequest, PutFilterResponse, RefreshRequest, RegisterRequest, SendToDeviceRequest, SendToDeviceResponse,
-        SetAccountDataRequest, SetAccountDataResponse, SetProfileRequest, SetProfileResponse, UpdateDeviceRequest,
-        UpdateDeviceResponse, UploadCrossSigningKeysRequest, UploadCrossSigningKeysResponse, UploadKeysRequest, UploadKeysResponse,
-        UploadSignaturesRequest, UploadSignaturesResponse, UseRegistrationTokenRequest, UseRegistrationTokenResponse,
-        user_service_server::UserService,
+        ClaimKeysResponse, ConfirmTokenRequest, ConfirmTokenResponse, CreateKeyBackupRequest, CreateKeyBackupResponse,
+        DeactivateRequest, DeactivateResponse, DeleteDevicesRequest, DeleteDevicesResponse, DeleteKeyBackupRequest,
+        DeleteKeyBackupResponse, DeleteRoomKeysRequest, FinishDepartureRequest, FinishDepartureResponse, LoginRequest,
+        LoginResponse, LogoutRequest, LogoutResponse, ModerateAccountRequest, ModerateAccountResponse, MoveFullyReadRequest,
+        MoveFullyReadResponse, PutFilterRequest, PutFilterResponse, PutRoomKeysRequest, RefreshRequest, RegisterRequest,
+        RoomKeysResponse, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest, SetAccountDataResponse,
+        SetProfileRequest, SetProfileResponse, UpdateDeviceRequest, UpdateDeviceResponse, UpdateKeyBackupRequest,
+        UpdateKeyBackupResponse, UploadCrossSigningKeysRequest, UploadCrossSigningKeysResponse, UploadKeysRequest,
+        UploadKeysResponse, UploadSignaturesRequest, UploadSignaturesResponse, UseRegistrationTokenRequest,
+        UseRegistrationTokenResponse, user_service_server::UserService,
     },
 };
 use tonic::{Request, Response, Status};
@@ -149,5 +151,34 @@ impl UserService for Rpc {
         request: Request<UploadSignaturesRequest>,
     ) -> Result<Response<UploadSignaturesResponse>, Status> {
         answer(app::upload_signatures::upload_signatures(&self.0, request.into_inner())).await
+    }
+
+    async fn create_key_backup(
+        &self,
+        request: Request<CreateKeyBackupRequest>,
+    ) -> Result<Response<CreateKeyBackupResponse>, Status> {
+        answer(app::create_key_backup::create_key_backup(&self.0, request.into_inner())).await
+    }
+
+    async fn update_key_backup(
+        &self,
+        request: Request<UpdateKeyBackupRequest>,
+    ) -> Result<Response<UpdateKeyBackupResponse>, Status> {
+        answer(app::update_key_backup::update_key_backup(&self.0, request.into_inner())).await
+    }
+
+    async fn delete_key_backup(
+        &self,
+        request: Request<DeleteKeyBackupRequest>,
+    ) -> Result<Response<DeleteKeyBackupResponse>, Status> {
+        answer(app::delete_key_backup::delete_key_backup(&self.0, request.into_inner())).await
+    }
+
+    async fn put_room_keys(&self, request: Request<PutRoomKeysRequest>) -> Result<Response<RoomKeysResponse>, Status> {
+        answer(app::put_room_keys::put_room_keys(&self.0, request.into_inner())).await
+    }
+
+    async fn delete_room_keys(&self, request: Request<DeleteRoomKeysRequest>) -> Result<Response<RoomKeysResponse>, Status> {
+        answer(app::delete_room_keys::delete_room_keys(&self.0, request.into_inner())).await
     }
 }

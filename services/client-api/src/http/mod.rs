@@ -26,6 +26,7 @@ mod pushrules;
 mod refresh;
 mod register;
 mod reply;
+mod room_keys;
 mod rooms;
 mod send_to_device;
 mod sliding_sync;
@@ -140,6 +141,11 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getRoomEvents" => get(rooms::messages::get),
         "getRoomState" => get(rooms::state::all),
         "getRoomStateWithKey" => get(rooms::state::get),
+        "getRoomKeys" => get(room_keys::keys::all),
+        "getRoomKeysByRoomId" => get(room_keys::keys::of_room),
+        "getRoomKeyBySessionId" => get(room_keys::keys::of_session),
+        "getRoomKeysVersionCurrent" => get(room_keys::version::current),
+        "getRoomKeysVersion" => get(room_keys::version::get),
         "getDevices" => get(devices::all),
         "getDevice" => get(devices::get),
         "getKeysChanges" => get(keys::changes::get),
@@ -178,6 +184,7 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "claimKeys" => post(keys::claim::post),
         "uploadCrossSigningKeys" => post(keys::device_signing::post),
         "uploadCrossSigningSignatures" => post(keys::signatures::post),
+        "postRoomKeysVersion" => post(room_keys::version::post),
         "createRoom" => post(create_room::post),
         "joinRoom" => post(join::post),
         "joinRoomById" => post(rooms::join::post),
@@ -210,6 +217,10 @@ fn put_handler(operation: &str) -> Option<MethodRouter<App>> {
         "setPushRule" => put(pushrules::put_rule),
         "setPushRuleActions" => put(pushrules::put_actions),
         "setPushRuleEnabled" => put(pushrules::put_enabled),
+        "putRoomKeys" => put(room_keys::keys::put_all),
+        "putRoomKeysByRoomId" => put(room_keys::keys::put_of_room),
+        "putRoomKeyBySessionId" => put(room_keys::keys::put_of_session),
+        "putRoomKeysVersion" => put(room_keys::version::put),
         "redactEvent" => put(rooms::redact::put),
         "sendToDevice" => put(send_to_device::put),
         "sendMessage" => put(rooms::send::put),
@@ -223,6 +234,10 @@ fn put_handler(operation: &str) -> Option<MethodRouter<App>> {
 fn delete_handler(operation: &str) -> Option<MethodRouter<App>> {
     Some(match operation {
         "deleteDevice" => delete(devices::delete),
+        "deleteRoomKeys" => delete(room_keys::keys::delete_all),
+        "deleteRoomKeysByRoomId" => delete(room_keys::keys::delete_of_room),
+        "deleteRoomKeyBySessionId" => delete(room_keys::keys::delete_of_session),
+        "deleteRoomKeysVersion" => delete(room_keys::version::delete),
         "deleteRoomAlias" => delete(directory::room::delete),
         "deleteProfileField" => delete(profile::delete_field),
         "deletePushRule" => delete(pushrules::delete_rule),

@@ -52,6 +52,11 @@ pub(crate) enum Call {
     ClaimKeys(userserver::ClaimKeysRequest),
     UploadCrossSigningKeys(userserver::UploadCrossSigningKeysRequest),
     UploadSignatures(userserver::UploadSignaturesRequest),
+    CreateKeyBackup(userserver::CreateKeyBackupRequest),
+    UpdateKeyBackup(userserver::UpdateKeyBackupRequest),
+    DeleteKeyBackup(userserver::DeleteKeyBackupRequest),
+    PutRoomKeys(userserver::PutRoomKeysRequest),
+    DeleteRoomKeys(userserver::DeleteRoomKeysRequest),
     Sync(SyncRequest),
     SlidingSync(SlidingSyncRequest),
 }
@@ -379,6 +384,46 @@ impl UserService for Fakes {
     ) -> Result<Response<userserver::UploadSignaturesResponse>, Status> {
         let answer = userserver::UploadSignaturesResponse { failures: b"{}".to_vec().into() };
         self.note("UploadSignatures", Call::UploadSignatures(request.into_inner()), answer)
+    }
+
+    async fn create_key_backup(
+        &self,
+        request: Request<userserver::CreateKeyBackupRequest>,
+    ) -> Result<Response<userserver::CreateKeyBackupResponse>, Status> {
+        let answer = userserver::CreateKeyBackupResponse { version: "7".to_owned() };
+        self.note("CreateKeyBackup", Call::CreateKeyBackup(request.into_inner()), answer)
+    }
+
+    async fn update_key_backup(
+        &self,
+        request: Request<userserver::UpdateKeyBackupRequest>,
+    ) -> Result<Response<userserver::UpdateKeyBackupResponse>, Status> {
+        let answer = userserver::UpdateKeyBackupResponse {};
+        self.note("UpdateKeyBackup", Call::UpdateKeyBackup(request.into_inner()), answer)
+    }
+
+    async fn delete_key_backup(
+        &self,
+        request: Request<userserver::DeleteKeyBackupRequest>,
+    ) -> Result<Response<userserver::DeleteKeyBackupResponse>, Status> {
+        let answer = userserver::DeleteKeyBackupResponse {};
+        self.note("DeleteKeyBackup", Call::DeleteKeyBackup(request.into_inner()), answer)
+    }
+
+    async fn put_room_keys(
+        &self,
+        request: Request<userserver::PutRoomKeysRequest>,
+    ) -> Result<Response<userserver::RoomKeysResponse>, Status> {
+        let answer = userserver::RoomKeysResponse { keys: 5, etag: 9 };
+        self.note("PutRoomKeys", Call::PutRoomKeys(request.into_inner()), answer)
+    }
+
+    async fn delete_room_keys(
+        &self,
+        request: Request<userserver::DeleteRoomKeysRequest>,
+    ) -> Result<Response<userserver::RoomKeysResponse>, Status> {
+        let answer = userserver::RoomKeysResponse { keys: 5, etag: 9 };
+        self.note("DeleteRoomKeys", Call::DeleteRoomKeys(request.into_inner()), answer)
     }
 }
 

@@ -15,6 +15,7 @@ mod reading;
 mod receipts;
 mod relations;
 mod room;
+mod room_keys;
 mod rooms;
 mod sessions;
 mod sliding_sync;

@@ -75,6 +75,8 @@ async fn with_a_broken_body() {
     let takes_body = |row: &Endpoint| matches!(row.verb, Verb::Post | Verb::Put) && !WITHOUT_BODY.contains(&row.operation);
     for (_, row) in rows().filter(|(api, row)| is_served(*api, row) && takes_body(row)) {
         for path in paths(row) {
+            // What some endpoints require in the query, and the others do not look at.
+            let path = format!("{path}?version=1");
             for body in ["{", "{\"a\":1,}", "nonsense"] {
                 let request = world.request(row.verb.into(), &path, Some(ALICE_TOKEN)).body(body);
                 assert_error(&answer(request).await, 400, "M_NOT_JSON");

@@ -16,6 +16,7 @@ mod refresh;
 mod register;
 mod registration_token;
 mod restart;
+mod room_keys;
 mod secrets;
 mod to_device;
 mod world;

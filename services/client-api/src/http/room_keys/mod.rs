@@ -1,0 +1,4 @@
+//! Below `/room_keys`.
+
+pub(crate) mod keys;
+pub(crate) mod version;
