@@ -16,6 +16,7 @@ pub mod registration_token;
 pub mod shared_secret;
 pub mod short_token;
 mod tables;
+pub mod tags;
 pub mod to_device;
 pub mod token;
 pub mod uia;

@@ -14,9 +14,9 @@ use banyan_proto::{
         LoginResponse, LogoutRequest, LogoutResponse, ModerateAccountRequest, ModerateAccountResponse, MoveFullyReadRequest,
         MoveFullyReadResponse, PutFilterRequest, PutFilterResponse, PutRoomKeysRequest, RefreshRequest, RegisterRequest,
         RoomKeysResponse, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest, SetAccountDataResponse,
-        SetProfileRequest, SetProfileResponse, UpdateDeviceRequest, UpdateDeviceResponse, UpdateKeyBackupRequest,
-        UpdateKeyBackupResponse, UploadCrossSigningKeysRequest, UploadCrossSigningKeysResponse, UploadKeysRequest,
-        UploadKeysResponse, UploadSignaturesRequest, UploadSignaturesResponse, UseRegistrationTokenRequest,
+        SetProfileRequest, SetProfileResponse, SetTagRequest, SetTagResponse, UpdateDeviceRequest, UpdateDeviceResponse,
+        UpdateKeyBackupRequest, UpdateKeyBackupResponse, UploadCrossSigningKeysRequest, UploadCrossSigningKeysResponse,
+        UploadKeysRequest, UploadKeysResponse, UploadSignaturesRequest, UploadSignaturesResponse, UseRegistrationTokenRequest,
         UseRegistrationTokenResponse, user_service_server::UserService,
     },
 };
@@ -99,6 +99,10 @@ impl UserService for Rpc {
 
     async fn change_push_rule(&self, request: Request<ChangePushRuleRequest>) -> Result<Response<ChangePushRuleResponse>, Status> {
         answer(app::change_push_rule::change_push_rule(&self.0, request.into_inner())).await
+    }
+
+    async fn set_tag(&self, request: Request<SetTagRequest>) -> Result<Response<SetTagResponse>, Status> {
+        answer(app::set_tag::set_tag(&self.0, request.into_inner())).await
     }
 
     async fn put_filter(&self, request: Request<PutFilterRequest>) -> Result<Response<PutFilterResponse>, Status> {

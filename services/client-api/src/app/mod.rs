@@ -43,6 +43,7 @@ pub(crate) mod send;
 pub(crate) mod sliding_sync;
 pub(crate) mod state;
 pub(crate) mod sync;
+pub(crate) mod tags;
 pub(crate) mod threads;
 pub(crate) mod timestamp;
 pub(crate) mod to_device;

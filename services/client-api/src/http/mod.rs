@@ -121,6 +121,7 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getTokenOwner" => get(account::whoami::get),
         "getRoomIdByAlias" => get(directory::room::get),
         "getLocalAliases" => get(rooms::aliases::get),
+        "getRoomTags" => get(user::tags::get),
         "getJoinedRooms" => get(joined_rooms::get),
         "getUserProfile" => get(profile::get),
         "getProfileField" => get(profile::get_field),
@@ -226,6 +227,7 @@ fn put_handler(operation: &str) -> Option<MethodRouter<App>> {
         "sendMessage" => put(rooms::send::put),
         "setRoomStateWithKey" => put(rooms::state::put),
         "setAccountData" => put(user::account_data::put),
+        "setRoomTag" => put(user::tags::put),
         "setAccountDataPerRoom" => put(user::account_data::put_of_room),
         _ => return None,
     })
@@ -238,6 +240,7 @@ fn delete_handler(operation: &str) -> Option<MethodRouter<App>> {
         "deleteRoomKeysByRoomId" => delete(room_keys::keys::delete_of_room),
         "deleteRoomKeyBySessionId" => delete(room_keys::keys::delete_of_session),
         "deleteRoomKeysVersion" => delete(room_keys::version::delete),
+        "deleteRoomTag" => delete(user::tags::delete),
         "deleteRoomAlias" => delete(directory::room::delete),
         "deleteProfileField" => delete(profile::delete_field),
         "deletePushRule" => delete(pushrules::delete_rule),

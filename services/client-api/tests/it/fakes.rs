@@ -42,6 +42,7 @@ pub(crate) enum Call {
     SetProfile(userserver::SetProfileRequest),
     SetAccountData(userserver::SetAccountDataRequest),
     MoveFullyRead(userserver::MoveFullyReadRequest),
+    SetTag(userserver::SetTagRequest),
     ChangePushRule(userserver::ChangePushRuleRequest),
     PutFilter(userserver::PutFilterRequest),
     SendToDevice(userserver::SendToDeviceRequest),
@@ -303,6 +304,10 @@ impl UserService for Fakes {
         request: Request<userserver::ChangePushRuleRequest>,
     ) -> Result<Response<userserver::ChangePushRuleResponse>, Status> {
         self.note("ChangePushRule", Call::ChangePushRule(request.into_inner()), userserver::ChangePushRuleResponse {})
+    }
+
+    async fn set_tag(&self, request: Request<userserver::SetTagRequest>) -> Result<Response<userserver::SetTagResponse>, Status> {
+        self.note("SetTag", Call::SetTag(request.into_inner()), userserver::SetTagResponse {})
     }
 
     async fn put_filter(

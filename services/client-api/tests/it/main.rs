@@ -20,6 +20,7 @@ mod rooms;
 mod sessions;
 mod sliding_sync;
 mod sync;
+mod tags;
 mod to_device;
 mod tokens;
 mod uia;

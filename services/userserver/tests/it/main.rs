@@ -18,5 +18,6 @@ mod registration_token;
 mod restart;
 mod room_keys;
 mod secrets;
+mod tags;
 mod to_device;
 mod world;
