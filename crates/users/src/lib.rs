@@ -13,6 +13,7 @@ pub mod profile;
 pub mod push_rules;
 mod reader;
 pub mod registration_token;
+pub mod report;
 pub mod shared_secret;
 pub mod short_token;
 mod tables;

@@ -2,6 +2,7 @@
 
 mod key_backup;
 mod keys;
+mod report;
 mod to_device;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -13,12 +13,14 @@ mod key_backup_newest;
 mod key_pool;
 mod key_signature;
 mod login_token;
+mod newest_report;
 mod one_time_key;
 mod openid_token;
 mod profile;
 mod refresh_token;
 mod registration_nonce;
 mod registration_token;
+mod report;
 mod room_key;
 mod room_key_count;
 mod to_device;
@@ -40,12 +42,14 @@ pub(crate) use key_backup_newest::KEY_BACKUP_NEWEST;
 pub(crate) use key_pool::KEY_POOL;
 pub(crate) use key_signature::KEY_SIGNATURE;
 pub(crate) use login_token::LOGIN_TOKEN;
+pub(crate) use newest_report::NEWEST_REPORT;
 pub(crate) use one_time_key::ONE_TIME_KEY;
 pub(crate) use openid_token::OPENID_TOKEN;
 pub(crate) use profile::PROFILE;
 pub(crate) use refresh_token::REFRESH_TOKEN;
 pub(crate) use registration_nonce::REGISTRATION_NONCE;
 pub(crate) use registration_token::REGISTRATION_TOKEN;
+pub(crate) use report::REPORT;
 pub(crate) use room_key::ROOM_KEY;
 pub(crate) use room_key_count::ROOM_KEY_COUNT;
 pub(crate) use to_device::TO_DEVICE;
@@ -74,6 +78,8 @@ pub static TABLES: &[&Table] = &[
     &LOGIN_TOKEN,
     &OPENID_TOKEN,
     &REFRESH_TOKEN,
+    &NEWEST_REPORT,
+    &REPORT,
     &ROOM_KEY,
     &ROOM_KEY_COUNT,
     &TO_DEVICE,

@@ -23,6 +23,7 @@ pub(crate) mod put_filter;
 pub(crate) mod put_room_keys;
 pub(crate) mod refresh;
 pub(crate) mod register;
+pub(crate) mod report;
 pub(crate) mod send_to_device;
 pub(crate) mod set_account_data;
 pub(crate) mod set_profile;

@@ -13,8 +13,7 @@ use banyan_proto::{
         DeleteKeyBackupResponse, DeleteRoomKeysRequest, FinishDepartureRequest, FinishDepartureResponse, LoginRequest,
         LoginResponse, LogoutRequest, LogoutResponse, ModerateAccountRequest, ModerateAccountResponse, MoveFullyReadRequest,
         MoveFullyReadResponse, PutFilterRequest, PutFilterResponse, PutRoomKeysRequest, RefreshRequest, RegisterRequest,
-        RoomKeysResponse, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest, SetAccountDataResponse,
-        SetProfileRequest, SetProfileResponse, SetTagRequest, SetTagResponse, UpdateDeviceRequest, UpdateDeviceResponse,
+    ReportRequest, ReportResponse, RoomKeysResponse, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest, SetAccountDataResponse, SetProfileRequest, SetProfileResponse, SetTagRequest, SetTagResponse, UpdateDeviceRequest, UpdateDeviceResponse,
         UpdateKeyBackupRequest, UpdateKeyBackupResponse, UploadCrossSigningKeysRequest, UploadCrossSigningKeysResponse,
         UploadKeysRequest, UploadKeysResponse, UploadSignaturesRequest, UploadSignaturesResponse, UseRegistrationTokenRequest,
         UseRegistrationTokenResponse, user_service_server::UserService,
@@ -184,5 +183,9 @@ impl UserService for Rpc {
 
     async fn delete_room_keys(&self, request: Request<DeleteRoomKeysRequest>) -> Result<Response<RoomKeysResponse>, Status> {
         answer(app::delete_room_keys::delete_room_keys(&self.0, request.into_inner())).await
+    }
+
+    async fn report(&self, request: Request<ReportRequest>) -> Result<Response<ReportResponse>, Status> {
+        answer(app::report::report(&self.0, request.into_inner())).await
     }
 }

@@ -134,8 +134,8 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     post("/_matrix/client/v3/rooms/{roomId}/read_markers", "setReadMarker").limited().by("rooms/read_markers.rs"),
     post("/_matrix/client/v3/rooms/{roomId}/receipt/{receiptType}/{eventId}", "postReceipt").limited().by("rooms/receipt.rs"),
     put("/_matrix/client/v3/rooms/{roomId}/redact/{eventId}/{txnId}", "redactEvent").by("rooms/redact.rs"),
-    post("/_matrix/client/v3/rooms/{roomId}/report", "reportRoom").limited(),
-    post("/_matrix/client/v3/rooms/{roomId}/report/{eventId}", "reportEvent"),
+    post("/_matrix/client/v3/rooms/{roomId}/report", "reportRoom").limited().by("rooms/report.rs"),
+    post("/_matrix/client/v3/rooms/{roomId}/report/{eventId}", "reportEvent").by("rooms/report.rs"),
     put("/_matrix/client/v3/rooms/{roomId}/send/{eventType}/{txnId}", "sendMessage").guest().by("rooms/send.rs"),
     get("/_matrix/client/v3/rooms/{roomId}/state", "getRoomState").guest().by("rooms/state.rs"),
     get("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", "getRoomStateWithKey").guest().by("rooms/state.rs"),
@@ -163,7 +163,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     delete("/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}", "deleteRoomTag").by("user/tags.rs"),
     put("/_matrix/client/v3/user/{userId}/rooms/{roomId}/tags/{tag}", "setRoomTag").by("user/tags.rs"),
     post("/_matrix/client/v3/user_directory/search", "searchUserDirectory").limited(),
-    post("/_matrix/client/v3/users/{userId}/report", "reportUser").limited(),
+    post("/_matrix/client/v3/users/{userId}/report", "reportUser").limited().by("users/report.rs"),
     get("/_matrix/client/v3/voip/turnServer", "getTurnServer").limited().by("voip.rs"),
     get("/_matrix/client/versions", "getVersions").public().by("versions.rs"),
     post("/_matrix/media/v1/create", "createContent").limited(),
@@ -187,6 +187,8 @@ pub(super) const EXTENSIONS: &[Endpoint] = &[
     // MSC4186, under the name that clients know it by, and the one that it is to have.
     post("/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", "slidingSync").guest().by("sliding_sync.rs"),
     post("/_matrix/client/v4/sync", "slidingSyncStable").guest().by("sliding_sync.rs"),
+    // Banyan's own; docs/operations.md describes it.
+    get("/_banyan/admin/v1/reports", "getReports").limited().by("banyan_reports.rs"),
     get("/_synapse/admin/v1/register", "getSharedSecretNonce").public().by("synapse_register.rs"),
     post("/_synapse/admin/v1/register", "registerBySharedSecret").public().by("synapse_register.rs"),
     post("/_synapse/admin/v1/reset_password/{userId}", "resetPassword").limited().by("synapse_reset_password.rs"),

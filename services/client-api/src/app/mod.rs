@@ -37,6 +37,7 @@ pub(crate) mod refresh;
 pub(crate) mod register;
 pub(crate) mod register_by_secret;
 pub(crate) mod relations;
+pub(crate) mod reports;
 pub(crate) mod room_keys;
 pub(crate) mod seen;
 pub(crate) mod send;

@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod auth;
+mod banyan_reports;
 mod capabilities;
 mod create_room;
 mod delete_devices;
@@ -34,6 +35,7 @@ mod synapse_register;
 mod synapse_reset_password;
 mod sync;
 mod user;
+mod users;
 mod versions;
 mod voip;
 mod well_known;
@@ -147,6 +149,7 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getRoomKeyBySessionId" => get(room_keys::keys::of_session),
         "getRoomKeysVersionCurrent" => get(room_keys::version::current),
         "getRoomKeysVersion" => get(room_keys::version::get),
+        "getReports" => get(banyan_reports::get),
         "getDevices" => get(devices::all),
         "getDevice" => get(devices::get),
         "getKeysChanges" => get(keys::changes::get),
@@ -186,6 +189,9 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "uploadCrossSigningKeys" => post(keys::device_signing::post),
         "uploadCrossSigningSignatures" => post(keys::signatures::post),
         "postRoomKeysVersion" => post(room_keys::version::post),
+        "reportRoom" => post(rooms::report::room),
+        "reportEvent" => post(rooms::report::event),
+        "reportUser" => post(users::report::post),
         "createRoom" => post(create_room::post),
         "joinRoom" => post(join::post),
         "joinRoomById" => post(rooms::join::post),

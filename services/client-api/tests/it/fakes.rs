@@ -58,6 +58,7 @@ pub(crate) enum Call {
     DeleteKeyBackup(userserver::DeleteKeyBackupRequest),
     PutRoomKeys(userserver::PutRoomKeysRequest),
     DeleteRoomKeys(userserver::DeleteRoomKeysRequest),
+    Report(userserver::ReportRequest),
     Sync(SyncRequest),
     SlidingSync(SlidingSyncRequest),
 }
@@ -429,6 +430,10 @@ impl UserService for Fakes {
     ) -> Result<Response<userserver::RoomKeysResponse>, Status> {
         let answer = userserver::RoomKeysResponse { keys: 5, etag: 9 };
         self.note("DeleteRoomKeys", Call::DeleteRoomKeys(request.into_inner()), answer)
+    }
+
+    async fn report(&self, request: Request<userserver::ReportRequest>) -> Result<Response<userserver::ReportResponse>, Status> {
+        self.note("Report", Call::Report(request.into_inner()), userserver::ReportResponse {})
     }
 }
 

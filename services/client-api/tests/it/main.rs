@@ -14,6 +14,7 @@ mod push_rules;
 mod reading;
 mod receipts;
 mod relations;
+mod reports;
 mod room;
 mod room_keys;
 mod rooms;

@@ -111,6 +111,12 @@ impl World {
         self.append(LogId::users(self.context.shards.shard_of(user_id)), body).await;
     }
 
+    /// Adds an entry about a name that is no user's to the log of its shard.
+    pub(crate) async fn name_entry(&self, name: &str, kind: Kind) {
+        let body = UserEntry { user_id: String::new(), kind: Some(kind) }.encode_to_vec();
+        self.append(LogId::users(self.context.shards.shard_of(name)), body).await;
+    }
+
     pub(crate) async fn append(&self, log: LogId, body: Vec<u8>) {
         let request_id = Some(RequestId::generate(&*self.context.clock, &*self.context.entropy));
         let proposal = Proposal { request_id, body: body.into(), ..Proposal::default() };

@@ -15,6 +15,7 @@ mod push_rules;
 mod refresh;
 mod register;
 mod registration_token;
+mod reports;
 mod restart;
 mod room_keys;
 mod secrets;

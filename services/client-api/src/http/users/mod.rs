@@ -1,0 +1,3 @@
+//! Below `/users/{userId}`.
+
+pub(crate) mod report;
