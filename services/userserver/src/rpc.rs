@@ -13,10 +13,11 @@ use banyan_proto::{
         DeleteKeyBackupResponse, DeleteRoomKeysRequest, FinishDepartureRequest, FinishDepartureResponse, LoginRequest,
         LoginResponse, LogoutRequest, LogoutResponse, ModerateAccountRequest, ModerateAccountResponse, MoveFullyReadRequest,
         MoveFullyReadResponse, PutFilterRequest, PutFilterResponse, PutRoomKeysRequest, RefreshRequest, RegisterRequest,
-    ReportRequest, ReportResponse, RoomKeysResponse, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest, SetAccountDataResponse, SetProfileRequest, SetProfileResponse, SetTagRequest, SetTagResponse, UpdateDeviceRequest, UpdateDeviceResponse,
-        UpdateKeyBackupRequest, UpdateKeyBackupResponse, UploadCrossSigningKeysRequest, UploadCrossSigningKeysResponse,
-        UploadKeysRequest, UploadKeysResponse, UploadSignaturesRequest, UploadSignaturesResponse, UseRegistrationTokenRequest,
-        UseRegistrationTokenResponse, user_service_server::UserService,
+        ReportRequest, ReportResponse, RoomKeysResponse, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest,
+        SetAccountDataResponse, SetProfileRequest, SetProfileResponse, SetTagRequest, SetTagResponse, UpdateDeviceRequest,
+        UpdateDeviceResponse, UpdateKeyBackupRequest, UpdateKeyBackupResponse, UploadCrossSigningKeysRequest,
+        UploadCrossSigningKeysResponse, UploadKeysRequest, UploadKeysResponse, UploadSignaturesRequest, UploadSignaturesResponse,
+        UseRegistrationTokenRequest, UseRegistrationTokenResponse, user_service_server::UserService,
     },
 };
 use tonic::{Request, Response, Status};
