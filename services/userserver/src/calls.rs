@@ -8,8 +8,8 @@ use banyan_proto::roomserver::{NoteDeviceListRequest, room_service_client::RoomS
 use banyan_runtime::ShardRouter;
 use ruma::{OwnedRoomId, UserId};
 
-/// Rooms of one call at most.
-const PER_CALL: usize = 512;
+/// Rooms of one call at most: they are one group of entries there.
+const PER_CALL: usize = 200;
 
 /// Tells rooms what happened to their members.
 #[async_trait]

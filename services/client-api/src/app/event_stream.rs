@@ -107,7 +107,7 @@ impl App {
         Ok(self.whole_sync(requester, wish).await?.next_batch)
     }
 
-    /// A sync as a whole. These forms do not acknowledge messages to devices: a client that uses them has no encryption.
+    /// A sync as a whole. As any sync with a token it says that the device got what came before that.
     pub(super) async fn whole_sync(&self, requester: &Requester, wish: SyncWish) -> Result<SyncBody, ServiceError> {
         let pieces: Vec<_> = self.sync(requester, wish).await?.try_collect().await?;
         serde_json::from_slice(&pieces.concat()).map_err(|error| ServiceError::internal(format!("the sync role's answer: {error}")))

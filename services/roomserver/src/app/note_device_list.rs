@@ -7,8 +7,8 @@ use ruma::{OwnedRoomId, OwnedUserId};
 
 use crate::actor::Shard;
 
-/// Rooms of one command: they are one group of entries.
-const MAX: usize = 512;
+/// Rooms of one command: they are one group of entries, which has 250 at most.
+const MAX: usize = 200;
 
 /// What is noted.
 #[derive(Debug)]

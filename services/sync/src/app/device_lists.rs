@@ -7,9 +7,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use banyan_core::LogSeq;
-use banyan_rooms::reader::At;
+use banyan_rooms::reader::{At, MembersQuery};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
-use ruma::{DeviceId, OwnedUserId, RoomId};
+use ruma::{DeviceId, OwnedUserId, RoomId, events::room::member::MembershipState};
 use serde::Deserialize;
 
 use super::{Context, context::room_id, ongoing, room::is_newly_joined, to_device::Recipient};
@@ -19,7 +19,7 @@ use crate::{
     source::Source,
     tails::{
         Plan, RoomPlan,
-        change::{Membership, RoomEvent, UserChange, UserChangeKind},
+        change::{Membership, RoomChange, RoomEvent, UserChange, UserChangeKind},
     },
 };
 
@@ -87,13 +87,13 @@ async fn of_room(context: &Context, plan: &RoomPlan, found: &mut Found) -> Resul
     let moved = plan.standing.seq >= since;
     if plan.standing.membership != Membership::Join {
         if left_since(context, plan, since) {
-            found.parted.extend(members(context, plan).await?);
+            found.parted.extend(members(context, plan, Some(plan.standing.seq)).await?);
             of_changes(context, plan, found);
         }
         return Ok(());
     }
-    if is_newly_joined(context, plan) || (plan.changes.is_none() && moved) {
-        found.changed.extend(members(context, plan).await?);
+    if is_newly_joined(context, plan) || (plan.changes.is_none() && moved) || is_newly_encrypted(plan) {
+        found.changed.extend(members(context, plan, None).await?);
     }
     match &plan.changes {
         Some(_) => of_changes(context, plan, found),
@@ -112,10 +112,26 @@ fn left_since(context: &Context, plan: &RoomPlan, since: LogSeq) -> bool {
     }
 }
 
+/// Of a small room all members were told when the reader or they came.
+fn is_newly_encrypted(plan: &RoomPlan) -> bool {
+    plan.changes.iter().flatten().any(|change| change.state.iter().any(|state| state.kind == "m.room.encryption"))
+}
+
+/// What happened while the reader was in the room: the rest is not theirs to know.
 fn of_changes(context: &Context, plan: &RoomPlan, found: &mut Found) {
+    let user = context.user.as_str();
+    let own = |change: &RoomChange| change.membership_of(user).and_then(|state| state.member.clone());
+    let first = plan.own.first().and_then(|change| own(change));
+    let mut is_in = first.map_or(plan.standing.membership, |member| member.before) == Membership::Join;
     for change in plan.changes.iter().flatten() {
+        if let Some(member) = own(change) {
+            is_in = member.now == Membership::Join;
+        }
+        if !is_in {
+            continue;
+        }
         found.changed.extend(change.device_list.clone());
-        for state in change.state.iter().filter(|state| state.key != context.user.as_str()) {
+        for state in change.state.iter().filter(|state| state.key != user) {
             let Some(member) = &state.member else { continue };
             match (member.before, member.now) {
                 (Membership::Join, Membership::Join) => {}
@@ -132,6 +148,10 @@ async fn of_rows(context: &Context, plan: &RoomPlan, since: LogSeq, found: &mut 
     let id = room_id(&plan.room)?;
     found.changed.extend(context.source.rooms.device_lists_since(&id, since).await?);
     let Some(head) = ongoing::head(context, plan, &id).await?.filter(|head| head.seq >= since.0) else { return Ok(()) };
+    let encryption = context.source.state_of_type(&id, &head, plan.upto, "m.room.encryption").await?;
+    if encryption.events().any(|event| event.stored.seq >= since) {
+        found.changed.extend(members(context, plan, None).await?);
+    }
     let members = context.source.state_of_type(&id, &head, plan.upto, "m.room.member").await?;
     for event in members.events().filter(|event| event.stored.seq >= since) {
         let Some(user) = event.state_key.clone().filter(|user| user != context.user.as_str()) else { continue };
@@ -145,16 +165,23 @@ async fn of_rows(context: &Context, plan: &RoomPlan, since: LogSeq, found: &mut 
     Ok(())
 }
 
-/// Who is in a room now, but for the reader.
-async fn members(context: &Context, plan: &RoomPlan) -> Result<Vec<String>, SyncError> {
+/// Who is in a room now, or was just after an entry, but for the reader.
+async fn members(context: &Context, plan: &RoomPlan, at: Option<LogSeq>) -> Result<Vec<String>, SyncError> {
     let id = room_id(&plan.room)?;
     let Some(head) = ongoing::head(context, plan, &id).await? else { return Ok(Vec::new()) };
     if head.joined > MAX_MEMBERS && !is_encrypted(context, &id).await? {
         return Ok(Vec::new());
     }
+    let others = |user: &String| user != context.user.as_str();
+    if let Some(seq) = at {
+        let Some(place) = context.source.rooms.place_at(&id, seq).await? else { return Ok(Vec::new()) };
+        let query = MembersQuery { at: At::Place(place), membership: Some(MembershipState::Join), not_membership: None };
+        let members = context.source.rooms.members(&id, &query).await?;
+        return Ok(members.into_iter().map(|event| event.state_key).filter(others).collect());
+    }
     let members = context.source.state_of_type(&id, &head, plan.upto, "m.room.member").await?;
     let joined = members.events().filter(|event| is_join(event)).filter_map(|event| event.state_key.clone());
-    Ok(joined.filter(|user| user != context.user.as_str()).collect())
+    Ok(joined.filter(others).collect())
 }
 
 async fn is_encrypted(context: &Context, id: &RoomId) -> Result<bool, SyncError> {

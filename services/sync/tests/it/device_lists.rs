@@ -104,8 +104,35 @@ async fn who_joins_is_told_of_all_members_and_who_leaves_of_all_they_share_no_ro
     let second = token(&worker.sync(&world, since(BOB, &first)).await).to_owned();
     world.join("!own:x", CAROL).await;
     world.leave(ROOM, BOB).await;
+    // Who comes later is nobody the reader shared the room with.
+    world.join(ROOM, "@dave:x").await;
+    world.new_devices(ROOM, ALICE).await;
     let (changed, left) = told(&world, &mut worker, &second).await;
     assert_eq!((changed, left), (json!([CAROL]), json!([ALICE])));
+}
+
+#[tokio::test]
+async fn who_left_before_the_reader_came_is_not_told() {
+    let mut world = World::new();
+    world.create(ROOM, ALICE).await;
+    world.join(ROOM, CAROL).await;
+    let mut worker = world.worker();
+    let first = start(&world, &mut worker).await;
+    world.leave(ROOM, CAROL).await;
+    world.join(ROOM, BOB).await;
+    let (changed, left) = lists(&worker.sync(&world, since(BOB, &first)).await);
+    assert_eq!((changed, left), (json!([ALICE]), json!([])));
+}
+
+#[tokio::test]
+async fn all_members_are_told_once_a_room_is_encrypted() {
+    let mut world = World::new();
+    world.create(ROOM, ALICE).await;
+    world.join(ROOM, BOB).await;
+    let mut worker = world.worker();
+    let first = start(&world, &mut worker).await;
+    world.send(ROOM, ALICE, crate::rooms::state("m.room.encryption", "", json!({"algorithm": "m.megolm.v1.aes-sha2"}))).await;
+    assert_eq!(told(&world, &mut worker, &first).await.0, json!([ALICE]));
 }
 
 #[tokio::test]
