@@ -6,9 +6,19 @@ use axum::response::{IntoResponse as _, Response};
 use banyan_core::Entropy;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:28rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}\
-label{display:block;margin:1rem 0}input[type=text],input[type=password]{display:block;width:100%;box-sizing:border-box;font:inherit;\
-padding:.4rem}button{font:inherit;padding:.4rem 1.2rem}.wrong{color:#c22}";
+/// One look for all pages: a column that fits a phone, in the colours that the person prefers, with buttons that a thumb can hit.
+const STYLE: &str = "*{box-sizing:border-box}:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:30rem;margin:2rem auto;padding:0 1rem;\
+overflow-wrap:anywhere}h1{font-size:1.5rem;line-height:1.25}h2{font-size:1.1rem;margin:2rem 0 .5rem}\
+label{display:block;margin:1rem 0}input[type=text],input[type=password],input[type=email]{display:block;width:100%;font:inherit;\
+padding:.6rem;min-height:2.75rem;border:1px solid GrayText;border-radius:.4rem;background:Field;color:FieldText}\
+button,.button{display:inline-block;font:inherit;padding:.6rem 1.2rem;min-height:2.75rem;border:1px solid #175ddc;border-radius:.4rem;\
+background:#175ddc;color:#fff;text-decoration:none;cursor:pointer;margin:.25rem .5rem .25rem 0}\
+button.quiet,.button.quiet{background:transparent;color:inherit;border-color:GrayText}button.danger{background:#b3261e;\
+border-color:#b3261e}:focus-visible{outline:3px solid #f5a623;outline-offset:2px}.wrong{color:#c22;font-weight:600}\
+@media (prefers-color-scheme:dark){.wrong{color:#ff8a80}}.notice{border-left:4px solid #f5a623;padding:.25rem .75rem}\
+.note{color:GrayText;font-size:.9rem}ul.plain{list-style:none;padding:0}ul.plain>li{border-top:1px solid GrayText;padding:.75rem 0}\
+dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem}dd{margin:0}nav{margin:1rem 0}nav a{margin-right:1rem}\
+.code{font-size:1.4rem;letter-spacing:.1em;text-transform:uppercase}";
 
 /// A page. `body` is HTML: what comes from elsewhere goes through [`escape`] first. `script` may only be a constant of ours.
 pub(crate) struct Page<'a> {
@@ -22,12 +32,18 @@ impl Page<'_> {
     /// The answer, with the rules that a browser is to hold it to: no scripts, styles or frames but its own, nothing loaded from and no
     /// form sent to anywhere else, no address of it told to anyone, and nothing kept.
     pub(crate) fn answer(self, entropy: &dyn Entropy) -> Response {
+        self.answer_with_forms_to(entropy, "")
+    }
+
+    /// The same, where a form of the page ends, by a redirect of ours, at `target`: a source of the Content-Security-Policy. Browsers
+    /// hold the redirects of a form to the policy too.
+    pub(crate) fn answer_with_forms_to(self, entropy: &dyn Entropy, target: &str) -> Response {
         let nonce = entropy.alphanumeric(24);
         let title = escape(self.title);
         let mut html = format!(
             "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" \
              content=\"width=device-width,initial-scale=1\"><title>{title}</title><style nonce=\"{nonce}\">{STYLE}</style></head>\
-             <body><h1>{title}</h1>{}",
+             <body><main><h1>{title}</h1>{}</main>",
             self.body
         );
         if let Some(script) = self.script {
@@ -35,9 +51,10 @@ impl Page<'_> {
             let _ = write!(html, "<script nonce=\"{nonce}\">{script}</script>");
         }
         html.push_str("</body></html>");
+        let scripts = self.script.map(|_| format!(" script-src 'nonce-{nonce}'; connect-src 'self';")).unwrap_or_default();
         let policy = format!(
-            "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; connect-src 'self'; form-action 'self'; \
-             base-uri 'none'; frame-ancestors 'none'"
+            "default-src 'none';{scripts} style-src 'nonce-{nonce}'; form-action 'self' {target}; base-uri 'none'; \
+             frame-ancestors 'none'"
         );
         let mut response = (self.status, html).into_response();
         let headers = response.headers_mut();
