@@ -7,6 +7,7 @@ pub mod client;
 pub mod cluster;
 pub mod encrypted;
 pub mod node;
+pub mod oauth;
 pub mod otlp;
 pub mod spans;
 pub mod traffic;

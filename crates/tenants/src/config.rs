@@ -2,6 +2,7 @@
 
 mod limits;
 mod login;
+mod oauth;
 mod registration;
 mod support;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 
 pub use limits::{RateLimit, RateLimits};
 pub use login::LoginConfig;
+pub use oauth::OauthConfig;
 pub use registration::{PolicyConfig, PolicyDocument, RegistrationConfig, RegistrationTokenConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,6 +52,10 @@ pub struct TenantConfig {
     /// How users log in.
     #[serde(default)]
     pub login: LoginConfig,
+
+    /// How apps let their users sign in on this server's pages.
+    #[serde(default)]
+    pub oauth: OauthConfig,
 
     /// The version of rooms made without naming one: 10, 11 or 12.
     #[serde(default = "default_room_version")]
@@ -103,6 +109,7 @@ impl TenantConfig {
             support: None,
             registration: RegistrationConfig::default(),
             login: LoginConfig::default(),
+            oauth: OauthConfig::default(),
             default_room_version: default_room_version(),
             forget_rooms_upon_leave: false,
             rate_limits: RateLimits::default(),

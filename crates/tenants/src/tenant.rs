@@ -86,6 +86,13 @@ impl Tenant {
         &self.config
     }
 
+    /// The address that the endpoints and pages of the OAuth 2.0 API begin with, without a slash at its end; `None` where the API is not
+    /// served.
+    #[must_use]
+    pub fn oauth_base(&self) -> Option<&str> {
+        self.config.base_url.as_deref().filter(|_| self.config.oauth.enabled).map(|base| base.trim_end_matches('/'))
+    }
+
     /// The key that signs.
     #[must_use]
     pub const fn key(&self) -> &ServerKey {
@@ -146,6 +153,9 @@ pub(crate) fn check(config: &TenantConfig) -> Result<(OwnedServerName, Secrets),
         return Err(TenantError::config(tenant, "default_room_version", problem));
     }
     check_terms(config)?;
+    if !config.login.legacy && (config.base_url.is_none() || !config.oauth.enabled) {
+        return Err(TenantError::config(tenant, "login.legacy", "without it nobody can sign in: the OAuth 2.0 API needs base_url"));
+    }
     if config.login.access_token_seconds < 60 {
         return Err(TenantError::config(tenant, "login.access_token_seconds", "must be at least 60: clients refresh when it ends"));
     }

@@ -1,13 +1,16 @@
 //! Users: their tables, how log entries become rows, the read side that every role may use, and what proves who somebody is
-//! (passwords, access tokens, user-interactive authentication). Writes nothing that a user shard's log decides: that is the userserver.
+//! (passwords, access tokens, user-interactive authentication, OAuth 2.0 grants). Writes nothing that a user shard's log decides: that is the userserver.
 
 pub mod account_data;
 mod apply;
+pub mod browser;
+mod conditional;
 mod error;
 pub mod filter;
 pub mod invite_permission;
 pub mod key_backup;
 pub mod keys;
+pub mod oauth;
 pub mod password;
 pub mod profile;
 pub mod push_rules;
@@ -24,7 +27,9 @@ pub mod uia;
 pub mod user_id;
 
 pub use apply::UserApplier;
+pub use browser::{BrowserSession, BrowserSessions};
 pub use error::ReadError;
+pub use oauth::{OauthApprovals, OauthClients, OauthCodes, OauthDevices};
 pub use password::{PasswordConfig, Passwords};
 pub use reader::{AccountData, RoomKeys, UserReader};
 pub use shared_secret::SharedSecretRegistration;

@@ -3,6 +3,7 @@
 mod access_token;
 mod account;
 mod account_data;
+mod browser_session;
 mod cross_signing_key;
 mod departure;
 mod device;
@@ -14,6 +15,11 @@ mod key_pool;
 mod key_signature;
 mod login_token;
 mod newest_report;
+mod oauth_approval;
+mod oauth_client;
+mod oauth_code;
+mod oauth_device_code;
+mod oauth_user_code;
 mod one_time_key;
 mod openid_token;
 mod profile;
@@ -32,6 +38,7 @@ pub(crate) use access_token::ACCESS_TOKEN;
 pub(crate) use account::ACCOUNT;
 pub(crate) use account_data::ACCOUNT_DATA;
 use banyan_store::Table;
+pub(crate) use browser_session::BROWSER_SESSION;
 pub(crate) use cross_signing_key::CROSS_SIGNING_KEY;
 pub(crate) use departure::DEPARTURE;
 pub(crate) use device::DEVICE;
@@ -43,6 +50,11 @@ pub(crate) use key_pool::KEY_POOL;
 pub(crate) use key_signature::KEY_SIGNATURE;
 pub(crate) use login_token::LOGIN_TOKEN;
 pub(crate) use newest_report::NEWEST_REPORT;
+pub(crate) use oauth_approval::OAUTH_APPROVAL;
+pub(crate) use oauth_client::OAUTH_CLIENT;
+pub(crate) use oauth_code::OAUTH_CODE;
+pub(crate) use oauth_device_code::OAUTH_DEVICE_CODE;
+pub(crate) use oauth_user_code::OAUTH_USER_CODE;
 pub(crate) use one_time_key::ONE_TIME_KEY;
 pub(crate) use openid_token::OPENID_TOKEN;
 pub(crate) use profile::PROFILE;
@@ -85,5 +97,11 @@ pub static TABLES: &[&Table] = &[
     &TO_DEVICE,
     &TO_DEVICE_MESSAGE,
     &TO_DEVICE_QUEUE,
+    &BROWSER_SESSION,
+    &OAUTH_APPROVAL,
+    &OAUTH_CLIENT,
+    &OAUTH_CODE,
+    &OAUTH_DEVICE_CODE,
+    &OAUTH_USER_CODE,
     &UIA_SESSION,
 ];

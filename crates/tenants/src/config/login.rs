@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LoginConfig {
+    /// Whether the legacy API logs in and registers at all (`/login`, `/register`). Without it, people sign in by the OAuth 2.0 API only;
+    /// sessions that there are go on.
+    pub legacy: bool,
     /// Whether `m.login.password` is offered.
     pub password: bool,
     /// Whether a session may let another device log in (`m.login.token`, after confirming with the password).
@@ -17,6 +20,6 @@ pub struct LoginConfig {
 
 impl Default for LoginConfig {
     fn default() -> Self {
-        Self { password: true, token: true, access_token_seconds: 3600 }
+        Self { legacy: true, password: true, token: true, access_token_seconds: 3600 }
     }
 }

@@ -72,7 +72,7 @@ async fn every_kind_of_entry_is_seen_by_readers() {
     let used = RegistrationTokenUsed { tenant: "example.org".to_owned(), token: "t".to_owned(), row: Some(row) };
     apply(&world, 6, "", Kind::RegistrationToken(used)).await;
 
-    let refresh = RefreshToken { user_id: ALICE.to_owned(), device_id: "PHONE".to_owned(), created: 3 };
+    let refresh = RefreshToken { user_id: ALICE.to_owned(), device_id: "PHONE".to_owned(), created: 3, ..RefreshToken::default() };
     let issued = RefreshTokenIssued { token_hash: token_hash.clone().into(), token: Some(refresh.clone()) };
     apply(&world, 6, ALICE, Kind::RefreshIssued(issued)).await;
     let departure = Departure { tenant: "example.org".to_owned(), since: 6 };

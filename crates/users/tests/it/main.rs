@@ -1,6 +1,7 @@
 //! Users over a store: what entries become, what readers see, and the sessions that replicas share.
 
 mod applying;
+mod oauth;
 mod shared_secret;
 mod short_token;
 mod uia;

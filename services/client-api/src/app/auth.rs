@@ -42,8 +42,8 @@ impl App {
         if guest && !admitted.guests {
             return Err(guest_access_forbidden());
         }
-        let (device_id, suspended) = (row.device_id.clone(), session.suspended);
-        Ok(Requester { visitor, user_id, device_id, guest, suspended, token: hash })
+        let (device_id, suspended, oauth) = (row.device_id.clone(), session.suspended, !row.oauth_client.is_empty());
+        Ok(Requester { visitor, user_id, device_id, guest, suspended, oauth, token: hash })
     }
 
     /// The session that a token stands for, while it lasts.
@@ -85,7 +85,7 @@ struct Session {
 }
 
 /// 401 M_USER_LOCKED, a soft logout.
-fn locked() -> ServiceError {
+pub(crate) fn locked() -> ServiceError {
     let error = ServiceError::matrix(ErrorCode::Unauthenticated, "M_USER_LOCKED", "This account has been locked");
     error.with_extra(r#"{"soft_logout":true}"#.to_owned())
 }

@@ -27,6 +27,8 @@ pub(crate) struct Requester {
     pub(crate) guest: bool,
     /// Their account is suspended.
     pub(crate) suspended: bool,
+    /// An OAuth 2.0 grant gave the token: nothing that wants user-interactive authentication is done with it.
+    pub(crate) oauth: bool,
     pub(crate) token: TokenHash,
 }
 

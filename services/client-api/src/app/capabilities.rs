@@ -9,14 +9,16 @@ pub(crate) const SPECIFICATION_VERSIONS: &[&str] = &[
     "v1.14", "v1.15", "v1.16", "v1.17", "v1.18", "v1.19",
 ];
 
-/// The `capabilities` object (client-server API, "Capabilities negotiation") of a user, who may be an administrator.
-pub(crate) fn capabilities(tenant: &Tenant, admin: bool) -> Value {
+/// The `capabilities` object (client-server API, "Capabilities negotiation") of a user, who may be an administrator. A session of
+/// the OAuth 2.0 API cannot confirm anything by password.
+pub(crate) fn capabilities(tenant: &Tenant, admin: bool, oauth: bool) -> Value {
+    let login = &tenant.config().login;
     let available: Map<String, Value> = ROOM_VERSIONS.iter().map(|version| ((*version).to_owned(), json!("stable"))).collect();
     let mut capabilities = json!({
         "m.3pid_changes": { "enabled": false },
-        "m.change_password": { "enabled": tenant.config().login.password },
+        "m.change_password": { "enabled": login.password && !oauth },
         "m.forget_forced_upon_leave": { "enabled": tenant.config().forget_rooms_upon_leave },
-        "m.get_login_token": { "enabled": tenant.config().login.token },
+        "m.get_login_token": { "enabled": login.token && login.legacy && !oauth },
         "m.profile_fields": { "enabled": true },
         "m.room_versions": { "default": tenant.config().default_room_version, "available": available },
         "m.set_avatar_url": { "enabled": true },

@@ -33,27 +33,37 @@ impl App {
     pub(crate) async fn deactivate(&self, requester: &Requester, body: &Map<String, Value>) -> Result<Uia<()>, ServiceError> {
         let wish = Deactivation::deserialize(Value::Object(body.clone()));
         let wish = wish.map_err(|error| ServiceError::bad_json(error.to_string()))?;
-        let outcome = self
-            .confirmed(requester, "POST /_matrix/client/v3/account/deactivate", body, |proof| async move {
-                let mut caller = requester.to_users();
-                caller.request_id = proof.request_id.to_bytes().to_vec().into();
-                let request = DeactivateRequest { caller: Some(caller), erase: wish.erase };
-                let call = |mut client: crate::calls::UserClient, request| async move { client.deactivate(request).await };
-                self.commands.user(requester.user_id.as_str(), request, call).await
-            })
-            .await?;
-        if matches!(outcome, Uia::Done(_)) {
-            self.tokens.revoke_user(requester.user_id.as_str());
-            let (app, user_id, tenant) = (self.clone(), requester.user_id.clone(), requester.visitor.server_name().to_owned());
-            let stop = self.shutdown.stopping(Stage::Listeners);
-            self.shutdown.spawn(Stage::Listeners, "departure", async move {
-                tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = app.depart_or_say(&tenant, &user_id) => {}
-                }
-            });
-        }
-        Ok(outcome.map(|_| ()))
+        self.confirmed(requester, "POST /_matrix/client/v3/account/deactivate", body, |proof| async move {
+            self.deactivate_now(requester, proof.request_id, wish.erase).await
+        })
+        .await
+    }
+
+    /// Deactivates somebody who has confirmed it.
+    ///
+    /// # Errors
+    /// What the owner answers.
+    pub(crate) async fn deactivate_now(
+        &self,
+        requester: &Requester,
+        request_id: RequestId,
+        erase: bool,
+    ) -> Result<(), ServiceError> {
+        let mut caller = requester.to_users();
+        caller.request_id = request_id.to_bytes().to_vec().into();
+        let request = DeactivateRequest { caller: Some(caller), erase };
+        let call = |mut client: crate::calls::UserClient, request| async move { client.deactivate(request).await };
+        self.commands.user(requester.user_id.as_str(), request, call).await?;
+        self.tokens.revoke_user(requester.user_id.as_str());
+        let (app, user_id, tenant) = (self.clone(), requester.user_id.clone(), requester.visitor.server_name().to_owned());
+        let stop = self.shutdown.stopping(Stage::Listeners);
+        self.shutdown.spawn(Stage::Listeners, "departure", async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = app.depart_or_say(&tenant, &user_id) => {}
+            }
+        });
+        Ok(())
     }
 
     /// Goes on, now and then, with departures that a process did not finish, until the listeners stop.

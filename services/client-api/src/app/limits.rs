@@ -30,7 +30,7 @@ impl Kind {
             "sendMessage" | "redactEvent" | "setRoomStateWithKey" | "ban" | "unban" | "kick" | "leaveRoom" => Self::Message,
             "register" | "checkUsernameAvailability" => Self::Registration,
             "registrationTokenValidity" => Self::TokenValidity,
-            "login" | "authFallback" | "submitAuthFallback" => Self::Login,
+            "login" | "authFallback" | "submitAuthFallback" | "registerOauthClient" | "beginDeviceGrant" => Self::Login,
             "createRoom" | "upgradeRoom" => Self::CreateRoom,
             "joinRoom" | "joinRoomById" | "knockRoom" => Self::Join,
             "inviteUser" => Self::Invite,

@@ -27,6 +27,7 @@ pub(crate) mod members;
 pub(crate) mod membership;
 pub(crate) mod messages;
 pub(crate) mod moderation;
+pub(crate) mod oauth;
 pub(crate) mod password;
 pub(crate) mod peek;
 pub(crate) mod profile;
@@ -59,7 +60,10 @@ use banyan_core::{Clock, Entropy, ServiceError, ShardCount};
 use banyan_rooms::reader::RoomReader;
 use banyan_runtime::{Context, Shutdown};
 use banyan_tenants::Tenants;
-use banyan_users::{SharedSecretRegistration, ShortTokens, UiaSessions, UserReader};
+use banyan_users::{
+    BrowserSessions, OauthApprovals, OauthClients, OauthCodes, OauthDevices, SharedSecretRegistration, ShortTokens, UiaSessions,
+    UserReader,
+};
 use ruma::{OwnedRoomId, RoomId};
 
 pub(crate) use self::caller::Requester;
@@ -85,6 +89,11 @@ pub(crate) struct Parts {
     pub(crate) uia: UiaSessions,
     pub(crate) login_tokens: ShortTokens,
     pub(crate) openid_tokens: ShortTokens,
+    pub(crate) browser_sessions: BrowserSessions,
+    pub(crate) oauth_clients: OauthClients,
+    pub(crate) oauth_codes: OauthCodes,
+    pub(crate) oauth_devices: OauthDevices,
+    pub(crate) oauth_approvals: OauthApprovals,
     pub(crate) shared_secret: SharedSecretRegistration,
     pub(crate) commands: Commands,
     pub(crate) syncs: Syncs,
@@ -120,6 +129,11 @@ impl App {
             uia: UiaSessions::new(store.clone(), clock.clone(), entropy.clone(), UiaSessions::LIFETIME),
             login_tokens: ShortTokens::for_login(store.clone(), clock.clone(), entropy.clone()),
             openid_tokens: ShortTokens::for_openid(store.clone(), clock.clone(), entropy.clone()),
+            browser_sessions: BrowserSessions::new(store.clone(), clock.clone(), entropy.clone()),
+            oauth_clients: OauthClients::new(store.clone(), clock.clone()),
+            oauth_codes: OauthCodes::new(store.clone(), clock.clone(), entropy.clone()),
+            oauth_devices: OauthDevices::new(store.clone(), clock.clone(), entropy.clone()),
+            oauth_approvals: OauthApprovals::new(store.clone(), clock.clone()),
             shared_secret: SharedSecretRegistration::new(store.clone(), clock.clone(), entropy.clone()),
             commands: Commands::new(router.clone(), *shards),
             syncs: Syncs::new(router.clone()),

@@ -1,21 +1,32 @@
 //! Refreshing access tokens.
 
 use banyan_core::{ErrorCode, ServiceError};
-use banyan_proto::userserver::{ConfirmTokenRequest, LoginResponse, RefreshRequest};
+use banyan_proto::{
+    users::RefreshToken,
+    userserver::{ConfirmTokenRequest, LoginResponse, RefreshRequest},
+};
 use banyan_users::{TokenHash, user_id};
 
 use super::{App, caller::Visitor};
 
 impl App {
-    /// New tokens for a refresh token.
+    /// New tokens for a refresh token, which the app has that `oauth_client` names; empty: a session of the legacy API. Neither API
+    /// refreshes tokens of the other.
     ///
     /// # Errors
     /// M_UNKNOWN_TOKEN (a soft logout) for one that is unknown or ended, M_USER_LOCKED.
-    pub(crate) async fn refresh(&self, visitor: &Visitor, refresh_token: &str) -> Result<LoginResponse, ServiceError> {
+    pub(crate) async fn refresh(
+        &self,
+        visitor: &Visitor,
+        refresh_token: &str,
+        oauth_client: &str,
+    ) -> Result<LoginResponse, ServiceError> {
         let hash = TokenHash::of(refresh_token);
         let token = self.users.refresh_token(&hash).await?;
-        let token =
-            token.filter(|token| user_id::server_name(&token.user_id) == Some(visitor.server_name())).ok_or_else(unknown)?;
+        let theirs = |token: &RefreshToken| {
+            user_id::server_name(&token.user_id) == Some(visitor.server_name()) && token.oauth_client == oauth_client
+        };
+        let token = token.filter(theirs).ok_or_else(unknown)?;
         let token_hash = hash.as_bytes().to_vec().into();
         let request = RefreshRequest { caller: Some(visitor.about_user(&token.user_id)), token_hash };
         let call = |mut client: crate::calls::UserClient, request| async move { client.refresh(request).await };

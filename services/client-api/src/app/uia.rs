@@ -13,7 +13,7 @@ use ruma::UserId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{App, Requester, caller::Visitor};
+use super::{App, Requester, caller::Visitor, oauth, oauth::account};
 
 /// What an endpoint asks to be authenticated.
 #[derive(Debug)]
@@ -133,7 +133,7 @@ impl App {
     /// [`App::authenticated`] for someone who is logged in and confirms with their password.
     ///
     /// # Errors
-    /// As there.
+    /// As there; M_FORBIDDEN for a token of the OAuth 2.0 API.
     pub(crate) async fn confirmed<T, F, Fut>(
         &self,
         requester: &Requester,
@@ -145,6 +145,7 @@ impl App {
         F: FnOnce(Proof) -> Fut,
         Fut: Future<Output = Result<T, ServiceError>>,
     {
+        oauth::refuse(requester)?;
         let asked = Asked { endpoint, user_id: Some(&requester.user_id), flows: vec![vec![stage::PASSWORD]], body };
         self.authenticated(&requester.visitor, asked, work).await
     }
@@ -159,6 +160,12 @@ impl App {
         let mut body = self.uia.challenge(session, refused).await?;
         if session.offers(stage::TERMS) {
             body["params"][stage::TERMS] = json!({ "policies": stage::policies(&visitor.tenant) });
+        }
+        if session.offers(stage::OAUTH) {
+            let url = account::reset_address(oauth::base(visitor)?, session.id());
+            for stage in [stage::OAUTH, stage::OAUTH_UNSTABLE] {
+                body["params"][stage] = json!({ "url": url });
+            }
         }
         Ok(body)
     }

@@ -8,7 +8,10 @@ use banyan_users::keys::cross_signing::KeySet;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::{App, Requester, uia::Uia};
+use super::{
+    App, Requester,
+    uia::{Asked, Uia, stage},
+};
 use crate::calls::UserClient;
 
 /// Keys of a device: JSON objects, empty where there are none.
@@ -54,7 +57,12 @@ impl App {
         if !stored.has_master() || uploaded.changes(&stored).is_empty() {
             return self.commands.user(user_id, request, call).await.map(|_| Uia::Done(()));
         }
-        self.confirmed(requester, "POST /_matrix/client/v3/keys/device_signing/upload", body, |proof| async move {
+        // Sessions of the OAuth 2.0 API have this confirmed on the account pages, and nothing else.
+        let flows =
+            if requester.oauth { vec![vec![stage::OAUTH], vec![stage::OAUTH_UNSTABLE]] } else { vec![vec![stage::PASSWORD]] };
+        let endpoint = "POST /_matrix/client/v3/keys/device_signing/upload";
+        let asked = Asked { endpoint, user_id: Some(&requester.user_id), flows, body };
+        self.authenticated(&requester.visitor, asked, |proof| async move {
             let mut caller = requester.to_users();
             caller.request_id = proof.request_id.to_bytes().to_vec().into();
             let request = UploadCrossSigningKeysRequest { caller: Some(caller), confirmed: true, ..request };

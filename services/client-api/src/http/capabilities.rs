@@ -9,5 +9,5 @@ use crate::app::{App, capabilities::capabilities};
 /// What this server can do.
 pub(crate) async fn get(State(app): State<App>, Caller(requester): Caller) -> Reply {
     let admin = app.is_admin(&requester).await?;
-    Ok(Json(json!({ "capabilities": capabilities(&requester.visitor.tenant, admin) })))
+    Ok(Json(json!({ "capabilities": capabilities(&requester.visitor.tenant, admin, requester.oauth) })))
 }

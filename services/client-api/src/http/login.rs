@@ -4,6 +4,7 @@ use axum::{Json, extract::State, response::Response};
 use banyan_http::{Json as Body, MatrixError};
 use banyan_proto::userserver::LoginResponse;
 use banyan_tenants::Tenant;
+use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -13,6 +14,7 @@ use super::{
 };
 use crate::app::{
     App,
+    caller::Visitor,
     login::{Identifier, LoginWish, unknown_type},
 };
 
@@ -20,11 +22,23 @@ const PASSWORD: &str = "m.login.password";
 const TOKEN: &str = "m.login.token";
 
 /// The ways to log in.
-pub(crate) async fn flows(Anyone(visitor): Anyone) -> Json<Value> {
+pub(crate) async fn flows(Anyone(visitor): Anyone) -> Reply {
+    must_be_served(&visitor)?;
     let login = &visitor.tenant.config().login;
     let password = login.password.then(|| json!({ "type": PASSWORD }));
     let token = login.token.then(|| json!({ "type": TOKEN, "get_login_token": true }));
-    Json(json!({ "flows": password.into_iter().chain(token).collect::<Vec<_>>() }))
+    Ok(Json(json!({ "flows": password.into_iter().chain(token).collect::<Vec<_>>() })))
+}
+
+/// Refuses where the tenant's users sign in by the OAuth 2.0 API alone (specification: "Authentication API discovery").
+///
+/// # Errors
+/// 404 M_UNRECOGNIZED.
+pub(crate) fn must_be_served(visitor: &Visitor) -> Result<(), MatrixError> {
+    if visitor.tenant.config().login.legacy {
+        return Ok(());
+    }
+    Err(MatrixError::new(StatusCode::NOT_FOUND, "M_UNRECOGNIZED", "OAuth 2.0 authentication is in use on this homeserver."))
 }
 
 /// The body of POST `/login`.
@@ -47,6 +61,7 @@ pub(crate) struct Login {
 
 /// Logs in.
 pub(crate) async fn post(State(app): State<App>, Anyone(visitor): Anyone, Body(login): Body<Login>) -> Reply {
+    must_be_served(&visitor)?;
     let session = match login.kind.as_str() {
         PASSWORD => {
             let user = match login.identifier {

@@ -44,7 +44,8 @@ button.disabled = false;
 
 /// Shows the form, where the tenant lets people log in by password.
 pub(crate) async fn get(State(app): State<App>, Anyone(visitor): Anyone) -> Response {
-    let page = if visitor.tenant.config().login.password {
+    let login = &visitor.tenant.config().login;
+    let page = if login.password && login.legacy {
         Page { status: StatusCode::OK, title: "Log in", body: FORM.to_owned(), script: Some(SCRIPT) }
     } else {
         let body = "<p>This server has no login by password.</p>".to_owned();

@@ -3,6 +3,7 @@
 mod account;
 mod admin;
 mod auth;
+mod auth_metadata;
 mod banyan_reports;
 mod capabilities;
 mod create_room;
@@ -21,6 +22,7 @@ mod login;
 mod login_fallback;
 mod logout;
 mod msisdn;
+mod oauth2;
 mod pages;
 mod profile;
 mod pushrules;
@@ -110,6 +112,12 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getWellknown" => get(well_known::client),
         "getWellKnownServer" => get(well_known::server),
         "getWellknownSupport" => get(well_known::support),
+        "getAuthMetadata" | "getAuthMetadataUnstable" | "getAuthMetadataWellKnown" => get(auth_metadata::get),
+        "showAuthorization" => get(oauth2::authorize::get),
+        "showDeviceLink" => get(oauth2::link::get),
+        "showAccount" => get(oauth2::account::get),
+        "showSignIn" => get(oauth2::login::get),
+        "showCreateAccount" => get(oauth2::create::get),
         "getVersions" => get(versions::get),
         "getCapabilities" => get(capabilities::get),
         "getLoginFlows" => get(login::flows),
@@ -169,6 +177,19 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
 
 fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
     Some(match operation {
+        "decideAuthorization" => post(oauth2::authorize::post),
+        "signIn" => post(oauth2::login::post),
+        "signOut" => post(oauth2::logout::post),
+        "createAccount" => post(oauth2::create::post),
+        "registerOauthClient" => post(oauth2::clients::post),
+        "beginDeviceGrant" => post(oauth2::device::post),
+        "decideDeviceLink" => post(oauth2::link::post),
+        "endAccountDevice" => post(oauth2::account::device::post),
+        "changeAccountProfile" => post(oauth2::account::profile::post),
+        "deactivateOnPage" => post(oauth2::account::deactivate::post),
+        "approveReset" => post(oauth2::account::reset::post),
+        "requestOauthToken" => post(oauth2::token::post),
+        "revokeOauthToken" => post(oauth2::revoke::post),
         "login" => post(login::post),
         "submitAuthFallback" => post(auth::fallback::post),
         "refresh" => post(refresh::post),

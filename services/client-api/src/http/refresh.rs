@@ -16,7 +16,7 @@ pub(crate) struct Refresh {
 
 /// Gives new tokens.
 pub(crate) async fn post(State(app): State<App>, Anyone(visitor): Anyone, Body(body): Body<Refresh>) -> Reply {
-    let session = app.refresh(&visitor, &body.refresh_token).await?;
+    let session = app.refresh(&visitor, &body.refresh_token, "").await?;
     Ok(Json(json!({
         "access_token": session.access_token,
         "refresh_token": session.refresh_token,

@@ -36,7 +36,7 @@ async fn who_can_refresh_is_told_when_the_token_ends() {
 async fn a_refresh_token_gives_new_tokens() {
     let world = World::new().await;
     let token_hash = TokenHash::of("bynr_old").as_bytes().to_vec().into();
-    let token = RefreshToken { user_id: ALICE.to_owned(), device_id: "DEV".to_owned(), created: 0 };
+    let token = RefreshToken { user_id: ALICE.to_owned(), device_id: "DEV".to_owned(), created: 0, ..RefreshToken::default() };
     world.user_entry(ALICE, Kind::RefreshIssued(RefreshTokenIssued { token_hash, token: Some(token) })).await;
     let (status, body) = world.post_as(None, REFRESH, json!({"refresh_token": "bynr_old"})).await;
     let expected = json!({"access_token": "byn_made", "refresh_token": "bynr_made", "expires_in_ms": 3_600_000});

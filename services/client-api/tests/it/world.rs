@@ -99,7 +99,7 @@ impl World {
             created: 0,
             expires,
             kind: kind.into(),
-            unconfirmed: false,
+            ..AccessToken::default()
         };
         let token_hash = TokenHash::of(token).as_bytes().to_vec().into();
         self.user_entry(user_id, Kind::TokenIssued(AccessTokenIssued { token_hash, token: Some(row) })).await;

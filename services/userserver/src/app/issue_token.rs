@@ -28,6 +28,8 @@ pub(crate) struct Wanted {
     pub(crate) remote_addr: String,
     /// How long the access token is to last, for a client that can refresh it; `None`: for ever.
     pub(crate) lifetime: Option<Duration>,
+    /// The app that a grant lets in; empty without one.
+    pub(crate) oauth_client: String,
 }
 
 /// How long a tenant's access tokens last for clients that can refresh them.
@@ -78,9 +80,11 @@ pub(crate) async fn issue(inner: &Inner, user_id: &str, kind: Kind, wanted: &Wan
     entries.extend(entries::tokens_revoked(user_id, replaced, refreshed));
     device.next_token = Bytes::new();
     device.next_refresh = Bytes::new();
+    device.oauth_client.clone_from(&wanted.oauth_client);
     device.last_seen = now;
     device.last_seen_ip.clone_from(&wanted.remote_addr);
-    let pair = Pair { user_id, device_id: &device_id, kind, lifetime: wanted.lifetime, unconfirmed: false };
+    let oauth_client = wanted.oauth_client.as_str();
+    let pair = Pair { user_id, device_id: &device_id, kind, lifetime: wanted.lifetime, unconfirmed: false, oauth_client };
     let issued = pair.issue(inner, &mut device);
     entries.push(entries::device(user_id, &device_id, Some(device)));
     entries.extend(issued.entries);
@@ -95,6 +99,8 @@ pub(crate) struct Pair<'a> {
     pub(crate) lifetime: Option<Duration>,
     /// Its first use ends what came before it.
     pub(crate) unconfirmed: bool,
+    /// The app that they are for; empty without a grant.
+    pub(crate) oauth_client: &'a str,
 }
 
 impl Pair<'_> {
@@ -112,6 +118,7 @@ impl Pair<'_> {
             expires: lasts.map_or(0, |lasts| now.saturating_add(lasts)),
             kind: self.kind.into(),
             unconfirmed: self.unconfirmed,
+            oauth_client: self.oauth_client.to_owned(),
         };
         let mut entries = vec![entries::token_issued(self.user_id, &hash, row)];
         let mut answer = LoginResponse {
@@ -124,7 +131,12 @@ impl Pair<'_> {
             let refresh_token = AccessToken::generate_refresh(entropy);
             let hash = refresh_token.hash();
             device.refresh_hashes.push(hash.as_bytes().to_vec().into());
-            let row = users::RefreshToken { user_id: self.user_id.to_owned(), device_id: self.device_id.to_owned(), created: now };
+            let row = users::RefreshToken {
+                user_id: self.user_id.to_owned(),
+                device_id: self.device_id.to_owned(),
+                created: now,
+                oauth_client: self.oauth_client.to_owned(),
+            };
             entries.push(entries::refresh_issued(self.user_id, &hash, row));
             answer.refresh_token = refresh_token.reveal().to_owned();
             answer.expires_in_ms = u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX);

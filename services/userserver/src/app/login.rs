@@ -27,6 +27,7 @@ pub(crate) async fn login(inner: &Inner, request: LoginRequest) -> Result<LoginR
         display_name: request.initial_device_display_name,
         remote_addr: request.remote_addr,
         lifetime: lifetime(&command, request.refreshable),
+        oauth_client: request.oauth_client,
     };
     wanted.check()?;
     let shard = inner.shard_of(&command.user_id)?;

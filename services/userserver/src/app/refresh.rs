@@ -35,8 +35,14 @@ pub(crate) async fn refresh(inner: &Inner, request: RefreshRequest) -> Result<Lo
     } else {
         group.extend(forget_next(user_id, &mut device));
     }
-    let pair =
-        Pair { user_id, device_id: &token.device_id, kind: account.kind(), lifetime: lifetime(&command, true), unconfirmed: true };
+    let pair = Pair {
+        user_id,
+        device_id: &token.device_id,
+        kind: account.kind(),
+        lifetime: lifetime(&command, true),
+        unconfirmed: true,
+        oauth_client: &token.oauth_client,
+    };
     let issued = pair.issue(inner, &mut device);
     device.next_token = device.token_hashes.last().cloned().unwrap_or_default();
     device.next_refresh = device.refresh_hashes.last().cloned().unwrap_or_default();

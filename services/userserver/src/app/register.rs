@@ -29,6 +29,7 @@ pub(crate) async fn register(inner: &Inner, request: RegisterRequest) -> Result<
         display_name: request.initial_device_display_name,
         remote_addr: request.remote_addr,
         lifetime: lifetime(&command, request.refreshable),
+        oauth_client: String::new(),
     };
     wanted.check()?;
     let shard = inner.shard_of(&command.user_id)?;

@@ -9,6 +9,7 @@ mod keys;
 mod login;
 mod logout;
 mod moderate;
+mod oauth;
 mod password;
 mod profile;
 mod push_rules;

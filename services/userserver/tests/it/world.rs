@@ -154,7 +154,8 @@ impl World {
     }
 
     pub(crate) fn logout(&self, user_id: &str, access_token: &str) -> LogoutRequest {
-        LogoutRequest { caller: self.caller(user_id), token_hash: hash(access_token).as_bytes().to_vec().into(), all: false }
+        let token_hash = hash(access_token).as_bytes().to_vec().into();
+        LogoutRequest { caller: self.caller(user_id), token_hash, ..LogoutRequest::default() }
     }
 
     pub(crate) fn token_use(&self, token: &str, session: &str, step: Step) -> UseRegistrationTokenRequest {

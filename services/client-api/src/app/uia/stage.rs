@@ -1,7 +1,7 @@
 //! The stages, and how each is passed.
 
 use banyan_core::{ErrorCode, ServiceError};
-use banyan_proto::userserver::{CheckPasswordRequest, use_registration_token_request::Step};
+use banyan_proto::userserver::use_registration_token_request::Step;
 use banyan_tenants::Tenant;
 use banyan_users::UiaSession;
 use serde::Deserialize as _;
@@ -19,6 +19,11 @@ pub(crate) const TOKEN: &str = "m.login.registration_token";
 /// Accepting the tenant's policies. Proves which, as lines of `id/version`.
 pub(crate) const TERMS: &str = "m.login.terms";
 
+/// Approving it on the account pages. Proves nothing more.
+pub(crate) const OAUTH: &str = "m.oauth";
+/// As that was called before it was specified.
+pub(crate) const OAUTH_UNSTABLE: &str = "org.matrix.cross_signing_reset";
+
 /// What comes of a try: what it proves, or why it does not.
 type Tried = Result<Result<String, ServiceError>, ServiceError>;
 
@@ -30,7 +35,11 @@ impl App {
         session: &mut UiaSession,
         auth: &Auth,
     ) -> Result<Option<ServiceError>, ServiceError> {
-        let Some(stage) = auth.kind.as_deref() else { return Ok(None) };
+        let Some(stage) = auth.kind.as_deref() else {
+            // Clients name no stage here: they come back once it was passed elsewhere.
+            self.take_approval(session).await?;
+            return Ok(None);
+        };
         if session.has_passed(stage) {
             return Ok(None);
         }
@@ -42,12 +51,24 @@ impl App {
             TERMS => Ok(accepted(&visitor.tenant)),
             TOKEN => self.try_token(visitor, session, auth).await?,
             PASSWORD => self.try_password(visitor, session, auth).await?,
+            OAUTH if self.take_approval(session).await? => return Ok(None),
+            OAUTH | OAUTH_UNSTABLE => Err(unauthorized("This has to be approved on the account pages first")),
             _ => Err(ServiceError::matrix(ErrorCode::Unauthenticated, "M_UNRECOGNIZED", "Unknown stage")),
         };
         match tried {
             Ok(subject) => self.uia.pass(session, stage, &subject).await.map(|()| None),
             Err(error) => Ok(Some(error)),
         }
+    }
+
+    /// Passes [`OAUTH`] if the user approved it.
+    async fn take_approval(&self, session: &mut UiaSession) -> Result<bool, ServiceError> {
+        let Some(user_id) = session.user_id().filter(|_| session.is_next(OAUTH)).map(str::to_owned) else { return Ok(false) };
+        let approved = self.oauth_approvals.take(&user_id, session.id()).await?;
+        if approved {
+            self.uia.pass(session, OAUTH, "").await?;
+        }
+        Ok(approved)
     }
 
     async fn try_token(&self, visitor: &Visitor, session: &UiaSession, auth: &Auth) -> Tried {
@@ -75,10 +96,8 @@ impl App {
         let Some(user_id) = user_id.filter(|user_id| session.user_id().is_none_or(|asks| asks == user_id)) else {
             return Ok(Err(wrong()));
         };
-        let request = CheckPasswordRequest { caller: Some(visitor.about_user(&user_id)), password };
-        let call = |mut client: crate::calls::UserClient, request| async move { client.check_password(request).await };
-        match self.commands.user(&user_id, request, call).await {
-            Ok(_) => Ok(Ok(user_id)),
+        match self.check_password(visitor, &user_id, password).await {
+            Ok(()) => Ok(Ok(user_id)),
             Err(error) if error.code == ErrorCode::Forbidden => Ok(Err(error)),
             Err(error) => Err(error),
         }

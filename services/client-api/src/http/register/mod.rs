@@ -13,7 +13,10 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{extract::Anyone, login::session_body};
+use super::{
+    extract::Anyone,
+    login::{must_be_served, session_body},
+};
 use crate::app::{App, register::Registration, uia::Uia};
 
 /// The query of POST `/register`.
@@ -29,6 +32,7 @@ pub(crate) async fn post(
     Query(params): Query<Params>,
     Body(body): Body<Map<String, Value>>,
 ) -> Result<Response, MatrixError> {
+    must_be_served(&visitor)?;
     let session = match params.kind.as_deref() {
         Some("guest") => app.register_guest(&visitor, text(&body, "initial_device_display_name")).await?,
         None | Some("user") => {
