@@ -1,9 +1,10 @@
 //! The words that every part of Banyan shares: names of shards and positions, the one error that crosses a service border, the
-//! injected clock and randomness. It knows no storage, no network and no HTTP.
+//! injected clock and randomness, and how text is compared. It knows no storage, no network and no HTTP.
 
 pub mod clock;
 pub mod entropy;
 pub mod error;
+pub mod fold;
 pub mod request_id;
 pub mod shard;
 

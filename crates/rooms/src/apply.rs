@@ -15,8 +15,8 @@ use crate::{
     RoomPlace,
     state::{NodeHash, store as state_node},
     tables::{
-        alias_by_room, current_state, device_list, event, gap, import, intent, membership_by_user, published_room, receipt,
-        recent_receipt, room_alias, room_head, staged_event, timeline, transaction,
+        alias_by_room, current_state, device_list, event, gap, import, intent, listed_room, membership_by_user, published_room,
+        receipt, recent_receipt, room_alias, room_head, staged_event, timeline, transaction,
     },
 };
 
@@ -38,6 +38,8 @@ impl Applier for RoomApplier {
             rows.current(&body, head);
             rows.rows.push(room_head::put(&body.room_id, &RoomHead { seq: entry.seq.0, ..head.clone() }));
         }
+        let listed = body.listed.as_ref();
+        rows.rows.extend(body.listings.iter().flat_map(|change| listed_room::change(&body.room_id, change, listed)));
         if let Some(kind) = &body.kind {
             rows.kind(kind);
         }

@@ -28,6 +28,7 @@ pub mod signing;
 pub mod state;
 pub mod stream_token;
 pub mod stripped;
+pub mod summary;
 pub mod tables;
 pub mod version;
 pub mod visibility;

@@ -2,6 +2,7 @@
 //! what it answers is as new as the rows are.
 
 mod device_lists;
+mod directory;
 mod events;
 mod members;
 mod names;
@@ -9,6 +10,7 @@ mod receipts;
 mod relations;
 mod source;
 mod state;
+mod summaries;
 mod timeline;
 mod times;
 mod users;
@@ -22,6 +24,7 @@ use bytes::Bytes;
 use ruma::{OwnedEventId, OwnedRoomId, RoomId, RoomVersionId};
 
 pub use self::{
+    directory::DirectoryWalk,
     members::MembersQuery,
     relations::RelationsQuery,
     state::{StateEvent, StateId},

@@ -10,6 +10,7 @@ pub mod event_time;
 pub mod gap;
 pub mod import;
 pub mod intent;
+pub mod listed_room;
 pub mod membership_by_user;
 pub mod published_room;
 pub mod receipt;
@@ -41,6 +42,7 @@ pub static TABLES: &[&Table] = &[
     &gap::TABLE,
     &import::TABLE,
     &intent::TABLE,
+    &listed_room::TABLE,
     &membership_by_user::TABLE,
     &published_room::TABLE,
     &receipt::TABLE,

@@ -7,8 +7,9 @@ use banyan_proto::{
     roomserver::{
         ChangeMembershipRequest, ChangeMembershipResponse, ClaimAliasRequest, ClaimAliasResponse, CreateRoomRequest,
         CreateRoomResponse, ForgetRoomRequest, ForgetRoomResponse, NoteDeviceListRequest, NoteDeviceListResponse,
-        PrepareRoomRequest, PrepareRoomResponse, ReleaseAliasRequest, ReleaseAliasResponse, SendEventRequest, SendEventResponse,
-        SetReceiptsRequest, SetReceiptsResponse, UpgradeRoomRequest, UpgradeRoomResponse, room_service_server::RoomService,
+        PrepareRoomRequest, PrepareRoomResponse, PublishRoomRequest, PublishRoomResponse, ReleaseAliasRequest,
+        ReleaseAliasResponse, SendEventRequest, SendEventResponse, SetReceiptsRequest, SetReceiptsResponse, UpgradeRoomRequest,
+        UpgradeRoomResponse, room_service_server::RoomService,
     },
     status::to_status,
 };
@@ -24,6 +25,7 @@ use crate::{
         forget_room,
         note_device_list::{self, NoteDeviceList},
         prepare_room::{self, PrepareRoom},
+        publish_room::{self, PublishRoom},
         release_alias,
         send_event::{self, SendEvent},
         set_receipts::{self, SetReceipts},
@@ -146,6 +148,14 @@ impl Rpc {
         Ok(UpgradeRoomResponse { replacement_room: room_id.to_string() })
     }
 
+    async fn publish(&self, request: PublishRoomRequest) -> Result<PublishRoomResponse, ServiceError> {
+        let PublishRoomRequest { caller, room_id, published } = request;
+        let command = PublishRoom { caller: Caller::read(caller)?, room_id: room(&room_id)?, published };
+        let shard = self.inner.shard_of(command.room_id.as_str())?;
+        shard.run(publish_room::publish_room(shard.clone(), command)).await?;
+        Ok(PublishRoomResponse {})
+    }
+
     async fn claim(&self, request: ClaimAliasRequest) -> Result<ClaimAliasResponse, ServiceError> {
         let (caller, alias, room_id) = (Caller::read(request.caller)?, alias(&request.alias)?, room(&request.room_id)?);
         let from = Some(request.from_room_id).filter(|from| !from.is_empty()).map(|from| room(&from)).transpose()?;
@@ -205,6 +215,10 @@ impl RoomService for Rpc {
 
     async fn upgrade_room(&self, request: Request<UpgradeRoomRequest>) -> Result<Response<UpgradeRoomResponse>, Status> {
         self.answer("upgrade_room", self.upgrade(request.into_inner()).await)
+    }
+
+    async fn publish_room(&self, request: Request<PublishRoomRequest>) -> Result<Response<PublishRoomResponse>, Status> {
+        self.answer("publish_room", self.publish(request.into_inner()).await)
     }
 
     async fn claim_alias(&self, request: Request<ClaimAliasRequest>) -> Result<Response<ClaimAliasResponse>, Status> {

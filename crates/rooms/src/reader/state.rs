@@ -165,7 +165,7 @@ impl RoomReader {
     }
 
     /// The event of a row; reads the body where the row has none.
-    async fn with_body(
+    pub(super) async fn with_body(
         &self,
         room_id: &RoomId,
         (event_type, state_key): (&str, &str),

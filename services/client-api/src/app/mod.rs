@@ -12,6 +12,7 @@ pub(crate) mod context;
 pub(crate) mod create_room;
 pub(crate) mod deactivate;
 pub(crate) mod devices;
+pub(crate) mod directory;
 pub(crate) mod event_filter;
 pub(crate) mod event_stream;
 pub(crate) mod events;

@@ -25,6 +25,7 @@ mod msisdn;
 mod oauth2;
 mod pages;
 mod profile;
+mod public_rooms;
 mod pushrules;
 mod refresh;
 mod register;
@@ -33,6 +34,7 @@ mod room_keys;
 mod rooms;
 mod send_to_device;
 mod sliding_sync;
+mod summaries;
 mod synapse_register;
 mod synapse_reset_password;
 mod sync;
@@ -130,6 +132,8 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "authFallback" => get(auth::fallback::get),
         "getTokenOwner" => get(account::whoami::get),
         "getRoomIdByAlias" => get(directory::room::get),
+        "getRoomVisibilityOnDirectory" => get(directory::list::get),
+        "getPublicRooms" => get(public_rooms::get),
         "getLocalAliases" => get(rooms::aliases::get),
         "getRoomTags" => get(user::tags::get),
         "getJoinedRooms" => get(joined_rooms::get),
@@ -213,6 +217,7 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "reportRoom" => post(rooms::report::room),
         "reportEvent" => post(rooms::report::event),
         "reportUser" => post(users::report::post),
+        "queryPublicRooms" => post(public_rooms::post),
         "createRoom" => post(create_room::post),
         "joinRoom" => post(join::post),
         "joinRoomById" => post(rooms::join::post),
@@ -241,6 +246,7 @@ fn put_handler(operation: &str) -> Option<MethodRouter<App>> {
         "setAdminSuspendUser" => put(admin::suspend::put),
         "updateDevice" => put(devices::put),
         "setRoomAlias" => put(directory::room::put),
+        "setRoomVisibilityOnDirectory" => put(directory::list::put),
         "setProfileField" => put(profile::put_field),
         "setPushRule" => put(pushrules::put_rule),
         "setPushRuleActions" => put(pushrules::put_actions),

@@ -27,6 +27,7 @@ pub(crate) enum Call {
     ForgetRoom(roomserver::ForgetRoomRequest),
     SetReceipts(roomserver::SetReceiptsRequest),
     UpgradeRoom(roomserver::UpgradeRoomRequest),
+    PublishRoom(roomserver::PublishRoomRequest),
     ClaimAlias(roomserver::ClaimAliasRequest),
     ReleaseAlias(roomserver::ReleaseAliasRequest),
     Register(userserver::RegisterRequest),
@@ -180,6 +181,13 @@ impl RoomService for Fakes {
     ) -> Result<Response<roomserver::UpgradeRoomResponse>, Status> {
         let answer = roomserver::UpgradeRoomResponse { replacement_room: "!new:one.test".to_owned() };
         self.note("UpgradeRoom", Call::UpgradeRoom(request.into_inner()), answer)
+    }
+
+    async fn publish_room(
+        &self,
+        request: Request<roomserver::PublishRoomRequest>,
+    ) -> Result<Response<roomserver::PublishRoomResponse>, Status> {
+        self.note("PublishRoom", Call::PublishRoom(request.into_inner()), roomserver::PublishRoomResponse {})
     }
 
     async fn claim_alias(

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod administration;
+mod directory;
 mod fakes;
 mod keys;
 mod limits;

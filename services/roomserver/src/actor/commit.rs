@@ -50,6 +50,9 @@ pub(crate) async fn commit_all(
     let answer = answer.into();
     let Some(first) = turns.first() else { return Ok(answer) };
     let (shard, room_id) = (first.shard.clone(), first.room_id().to_owned());
+    for turn in &mut turns {
+        turn.update_listings().await?;
+    }
     let entries: Vec<RoomEntry> = turns.iter_mut().flat_map(|turn| std::mem::take(&mut turn.entries)).collect();
     if entries.is_empty() {
         return shard.confirm(answer).await;

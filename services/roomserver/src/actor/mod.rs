@@ -5,6 +5,7 @@ mod caller;
 mod commit;
 mod device_lists;
 mod known_state;
+mod listing;
 mod outcome;
 mod receipt_slots;
 mod receipts;

@@ -196,6 +196,7 @@ impl Turn {
             current,
             state_nodes,
             kind: Some(Kind::Placed(placed)),
+            ..RoomEntry::default()
         });
         self.keep(event);
         Ok(())

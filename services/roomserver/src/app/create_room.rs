@@ -3,10 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use banyan_core::{ErrorCode, ServiceError};
-use banyan_proto::{
-    rooms::{Published, room_entry::Kind},
-    roomserver::Profile,
-};
+use banyan_proto::roomserver::Profile;
 use banyan_rooms::{
     event_builder::{self, EventDraft},
     pdu::Pdu,
@@ -57,8 +54,7 @@ pub(crate) async fn create_room(shard: Arc<Shard>, command: CreateRoom) -> Resul
     turn.place(create, None).await?;
     Maker { turn: &mut turn, command: &command, body: &body }.make(&creators).await?;
     if body.visibility == Some(Visibility::Public) {
-        let joined = turn.head()?.joined;
-        turn.push(Kind::Published(Published { tenant: command.caller.tenant.to_string(), published: true, joined }));
+        turn.publish(&command.caller.tenant, true)?;
     }
     turn.commit(&command.caller, Vec::new(), command.room_id.as_str()).await?;
     Ok(command.room_id)

@@ -7,6 +7,7 @@ pub(crate) mod forget_room;
 pub(crate) mod intents;
 pub(crate) mod note_device_list;
 pub(crate) mod prepare_room;
+pub(crate) mod publish_room;
 pub(crate) mod release_alias;
 pub(crate) mod send_event;
 pub(crate) mod set_receipts;

@@ -7,10 +7,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use banyan_core::{ErrorCode, ServiceError};
-use banyan_proto::{
-    rooms::{Published, room_entry::Kind},
-    roomserver::Profile,
-};
+use banyan_proto::roomserver::Profile;
 use banyan_rooms::{
     event_builder::{self, EventDraft, NewRoom},
     pdu::Pdu,
@@ -141,7 +138,7 @@ impl Upgrade<'_> {
         let levels = upgraded::power_levels(&old_powers, self.version, &creators);
         self.send(&mut new, "m.room.power_levels", "", &levels.into()).await?;
         self.silence(old, &old_powers).await?;
-        self.move_listing(old, &mut new).await?;
+        self.move_listing(old, &mut new)?;
         Ok(new)
     }
 
@@ -252,14 +249,10 @@ impl Upgrade<'_> {
     }
 
     /// Lists the new room in the directory in place of the old one.
-    async fn move_listing(&self, old: &mut Turn, new: &mut Turn) -> Result<(), ServiceError> {
+    fn move_listing(&self, old: &mut Turn, new: &mut Turn) -> Result<(), ServiceError> {
         let tenant = &self.command.caller.tenant;
-        let Some(owner) = old.tenants().get(tenant) else { return Ok(()) };
-        if old.reader().is_published(owner.name(), old.room_id()).await? {
-            for (turn, published) in [(old, false), (new, true)] {
-                let joined = turn.head()?.joined;
-                turn.push(Kind::Published(Published { tenant: tenant.to_string(), published, joined }));
-            }
+        if old.publish(tenant, false)? {
+            new.publish(tenant, true)?;
         }
         Ok(())
     }

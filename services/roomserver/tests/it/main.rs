@@ -5,6 +5,7 @@
 mod alias;
 mod create;
 mod device_lists;
+mod directory;
 mod guests;
 mod invites;
 mod knock;

@@ -95,7 +95,11 @@ impl World {
 
     /// Makes the account of a guest, as a userserver would.
     pub(crate) async fn add_guest(&self, user: &str) {
-        let account = Account { kind: account::Kind::Guest.into(), ..Account::default() };
+        self.add_account(user, Account { kind: account::Kind::Guest.into(), ..Account::default() }).await;
+    }
+
+    /// Makes an account, or changes it, as a userserver would.
+    pub(crate) async fn add_account(&self, user: &str, account: Account) {
         self.user_entry(user, user_entry::Kind::Account(account)).await;
     }
 

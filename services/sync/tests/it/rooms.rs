@@ -199,8 +199,8 @@ impl World {
             room_id: room_id.to_owned(),
             head: Some(room.head.clone()),
             current,
-            state_nodes: Vec::new(),
             kind: Some(Kind::Placed(placed)),
+            ..RoomEntry::default()
         };
         let seq = self.append_room(entry).await;
         let sender = sender.to_owned();
@@ -238,8 +238,8 @@ impl World {
             room_id: room_id.to_owned(),
             head: Some(room.head.clone()),
             current: vec![change],
-            state_nodes: Vec::new(),
             kind: Some(Kind::StateChanged(StateChanged { reason: "test".to_owned() })),
+            ..RoomEntry::default()
         };
         room.head.seq = self.append_room(entry).await.0;
         self.rooms.insert(room_id.to_owned(), room);
@@ -266,8 +266,8 @@ impl World {
             room_id: room_id.to_owned(),
             head: Some(room.head.clone()),
             current: vec![change],
-            state_nodes: Vec::new(),
             kind: Some(Kind::StateChanged(StateChanged { reason: "test".to_owned() })),
+            ..RoomEntry::default()
         };
         room.head.seq = self.append_room(entry).await.0;
         self.rooms.insert(room_id.to_owned(), room);

@@ -1,3 +1,4 @@
 //! Below `/directory`.
 
+pub(crate) mod list;
 pub(crate) mod room;

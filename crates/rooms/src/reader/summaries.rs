@@ -1,0 +1,63 @@
+//! Rooms as those see them who look for rooms.
+
+use banyan_proto::rooms::RoomSummary;
+use ruma::{OwnedRoomId, RoomId};
+
+use super::RoomReader;
+use crate::{
+    ReadError,
+    summary::{self, TYPES},
+    tables::current_state,
+};
+
+/// Rooms whose state is read in one go.
+const ROOMS: usize = 100;
+
+impl RoomReader {
+    /// The summaries of rooms, in the order asked; `None` for one that is not known here.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn summaries(&self, room_ids: &[OwnedRoomId]) -> Result<Vec<Option<RoomSummary>>, ReadError> {
+        let mut summaries = Vec::with_capacity(room_ids.len());
+        for room_ids in room_ids.chunks(ROOMS) {
+            summaries.extend(self.some_summaries(room_ids).await?);
+        }
+        Ok(summaries)
+    }
+
+    async fn some_summaries(&self, room_ids: &[OwnedRoomId]) -> Result<Vec<Option<RoomSummary>>, ReadError> {
+        let heads = self.heads(room_ids).await?;
+        let known = room_ids.iter().zip(&heads).filter_map(|(room_id, head)| Some((room_id, head.as_ref()?)));
+        let keys: Vec<_> = known
+            .clone()
+            .flat_map(|(room_id, head)| TYPES.map(|event_type| (room_id.as_str(), head.current_buckets, event_type, "")))
+            .collect();
+        let rows = current_state::multi_get_of_rooms(&*self.inner.store, &keys).await?;
+        let mut rows = rows.into_iter();
+        let mut summaries = Vec::with_capacity(room_ids.len());
+        for (room_id, head) in room_ids.iter().zip(&heads) {
+            let Some(head) = head else {
+                summaries.push(None);
+                continue;
+            };
+            let mut contents = Vec::with_capacity(TYPES.len());
+            for (event_type, row) in TYPES.into_iter().zip(rows.by_ref().take(TYPES.len())) {
+                let Some(row) = row else { continue };
+                let event = self.with_body(room_id, (event_type, ""), row).await?;
+                contents.extend(event.map(|event| (event_type, event.content())));
+            }
+            let state = contents.iter().map(|(event_type, content)| (*event_type, content.as_str()));
+            summaries.push(Some(summary::summarise(head, state)));
+        }
+        Ok(summaries)
+    }
+
+    /// The summary of one room.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn summary(&self, room_id: &RoomId) -> Result<Option<RoomSummary>, ReadError> {
+        Ok(self.summaries(&[room_id.to_owned()]).await?.pop().flatten())
+    }
+}
