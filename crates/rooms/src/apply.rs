@@ -3,8 +3,8 @@
 use banyan_log::{Applier, DerivedRow, Entry};
 use banyan_proto::rooms::{
     AliasByRoomRow, AliasChanged, AliasRow, CurrentChange, CurrentStateRow, EventRow, EventStanding, Forgotten, Gap, GapRow,
-    ImportRow, Imported, Intent, IntentRow, Judged, MembershipRow, Outlier, Placed, Published, PublishedRow, ReceiptRow, Receipts,
-    Received, Redacted, RoomEntry, RoomHead, StagedRow, TimelineRow, room_entry::Kind,
+    ImportRow, Imported, Intent, IntentRow, Judged, MembershipRow, Notified, Outlier, Placed, Published, PublishedRow, ReceiptRow,
+    Receipts, Received, Redacted, RoomEntry, RoomHead, StagedRow, TimelineRow, room_entry::Kind,
 };
 use banyan_store::{Write, key};
 use bytes::Bytes;
@@ -16,7 +16,7 @@ use crate::{
     state::{NodeHash, store as state_node},
     tables::{
         alias_by_room, current_state, device_list, event, gap, import, intent, listed_room, membership_by_user, published_room,
-        receipt, recent_receipt, room_alias, room_head, staged_event, timeline, transaction,
+        receipt, recent_receipt, room_alias, room_head, staged_event, timeline, transaction, unread_event, unread_total,
     },
 };
 
@@ -77,6 +77,7 @@ impl Rows<'_> {
             Kind::Intent(intent) => self.intent(intent),
             Kind::Receipts(receipts) => self.receipts(receipts),
             Kind::DeviceList(member) => self.rows.push(device_list::put(self.room_id, &member.user_id, self.seq())),
+            Kind::Notified(notified) => self.notified(notified),
         }
     }
 
@@ -270,6 +271,17 @@ impl Rows<'_> {
             self.rows.push(receipt::put(self.room_id, receipt, &row));
             if receipt.receipt_type == receipt::PUBLIC {
                 self.rows.push(recent_receipt::put(self.room_id, receipt.slot, &row));
+            }
+        }
+    }
+
+    fn notified(&mut self, notified: &Notified) {
+        for unread in &notified.unread {
+            let Some(total) = &unread.total else { continue };
+            let of = (unread.user_id.as_str(), unread.thread_id.as_str());
+            self.rows.push(unread_total::put(self.room_id, of, total, self.entry.seq));
+            if let Some(event) = &unread.event {
+                self.rows.push(unread_event::put(self.room_id, of, total, event));
             }
         }
     }

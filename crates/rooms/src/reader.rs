@@ -13,6 +13,7 @@ mod state;
 mod summaries;
 mod timeline;
 mod times;
+mod unread;
 mod users;
 
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub use self::{
     relations::RelationsQuery,
     state::{StateEvent, StateId},
     timeline::{Direction, TimelinePage, TimelineQuery},
+    unread::{MAIN, ReadUpto, RoomUnread, UnreadCounts, UnreadState},
 };
 use crate::{
     ReadError, RoomPlace,
@@ -38,6 +40,8 @@ use crate::{
 
 /// Rooms whose version is remembered.
 const VERSIONS: u64 = 100_000;
+/// Sums of notifications up to places where users have read to that are remembered.
+const SUMS: u64 = 50_000;
 
 /// Which of a room's states is meant.
 #[derive(Clone, Debug, Default)]
@@ -102,6 +106,7 @@ struct Inner {
     store: Arc<dyn Store>,
     states: States,
     versions: moka::sync::Cache<OwnedRoomId, RoomVersionId>,
+    sums: moka::sync::Cache<unread::SumsKey, (i64, i64)>,
 }
 
 impl std::fmt::Debug for RoomReader {
@@ -115,7 +120,14 @@ impl RoomReader {
     #[must_use]
     pub fn new(store: Arc<dyn Store>, node_cache_bytes: u64) -> Self {
         let states = States::new(Arc::new(CachedNodes::new(StoredNodes::new(store.clone()), node_cache_bytes)));
-        Self { inner: Arc::new(Inner { store, states, versions: moka::sync::Cache::new(VERSIONS) }) }
+        Self {
+            inner: Arc::new(Inner {
+                store,
+                states,
+                versions: moka::sync::Cache::new(VERSIONS),
+                sums: moka::sync::Cache::new(SUMS),
+            }),
+        }
     }
 
     /// The state tries, through the cache.

@@ -23,6 +23,8 @@ pub mod staged_event;
 pub mod thread_reply;
 pub mod timeline;
 pub mod transaction;
+pub mod unread_event;
+pub mod unread_total;
 
 use banyan_log::DerivedRow;
 use banyan_store::{Key, Range, Row, Store, Table, Write};
@@ -55,6 +57,8 @@ pub static TABLES: &[&Table] = &[
     &thread_reply::TABLE,
     &timeline::TABLE,
     &transaction::TABLE,
+    &unread_event::TABLE,
+    &unread_total::TABLE,
     &crate::state::store::STATE_NODE,
 ];
 

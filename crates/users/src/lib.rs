@@ -31,7 +31,7 @@ pub use browser::{BrowserSession, BrowserSessions};
 pub use error::ReadError;
 pub use oauth::{OauthApprovals, OauthClients, OauthCodes, OauthDevices};
 pub use password::{PasswordConfig, Passwords};
-pub use reader::{AccountData, RoomKeys, UserReader};
+pub use reader::{AccountData, IGNORED_USERS, Notifying, RoomKeys, UserReader};
 pub use shared_secret::SharedSecretRegistration;
 pub use short_token::ShortTokens;
 pub use tables::TABLES;

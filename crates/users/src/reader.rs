@@ -2,6 +2,7 @@
 
 mod key_backup;
 mod keys;
+mod notifying;
 mod report;
 mod to_device;
 
@@ -16,7 +17,10 @@ use bytes::Bytes;
 use prost::Message;
 use serde_json::Value;
 
-pub use self::key_backup::RoomKeys;
+pub use self::{
+    key_backup::RoomKeys,
+    notifying::{IGNORED_USERS, Notifying},
+};
 use crate::{
     ReadError, TokenHash,
     account_data::FULLY_READ,

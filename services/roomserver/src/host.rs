@@ -1,6 +1,9 @@
 //! The role, and which shards it has right now.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::HashMap,
+    sync::{Arc, OnceLock},
+};
 
 use async_trait::async_trait;
 use banyan_core::{LogId, LogKind, ServiceError, ShardId};
@@ -9,8 +12,9 @@ use banyan_proto::roomserver::room_service_server::RoomServiceServer;
 use banyan_rooms::{apply::RoomApplier, reader::RoomReader};
 use banyan_runtime::ShardHost;
 use parking_lot::RwLock;
+use tokio_util::task::AbortOnDropHandle;
 
-use crate::{RoomserverParts, SetupError, actor::Shard, app::intents, metrics::Metrics, parts::Shared, rpc::Rpc};
+use crate::{RoomserverParts, SetupError, actor::Shard, app::intents, metrics::Metrics, parts::Shared, push::Push, rpc::Rpc};
 
 /// The roomserver of this process. Cheap to clone.
 #[derive(Clone)]
@@ -21,7 +25,16 @@ pub struct Roomserver {
 pub(crate) struct Inner {
     pub(crate) shared: Arc<Shared>,
     pub(crate) metrics: Metrics,
-    shards: RwLock<HashMap<ShardId, Arc<Shard>>>,
+    shards: RwLock<HashMap<ShardId, Owned>>,
+    push: Push,
+    /// Set with the first shard.
+    watch: OnceLock<AbortOnDropHandle<()>>,
+}
+
+/// A shard that is here, and who checks push rules on what arrives in it, for as long as it is.
+struct Owned {
+    shard: Arc<Shard>,
+    _push: AbortOnDropHandle<()>,
 }
 
 impl std::fmt::Debug for Roomserver {
@@ -36,8 +49,11 @@ impl Roomserver {
     /// # Errors
     /// A tenant's signing key cannot be used.
     pub fn new(parts: RoomserverParts) -> Result<Self, SetupError> {
+        let logs = parts.logs.clone();
         let shared = Arc::new(Shared::new(parts)?);
-        Ok(Self { inner: Arc::new(Inner { shared, metrics: Metrics::new(), shards: RwLock::default() }) })
+        let push = Push::new(logs, &shared);
+        let inner = Inner { shared, metrics: Metrics::new(), shards: RwLock::default(), push, watch: OnceLock::new() };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The gRPC service.
@@ -58,7 +74,7 @@ impl Inner {
     /// The shard of a name (a room id or an alias), if it is here.
     pub(crate) fn shard_of(&self, name: &str) -> Result<Arc<Shard>, ServiceError> {
         let shard = self.shared.shards.shard_of(name);
-        self.shards.read().get(&shard).cloned().ok_or_else(|| ServiceError::not_owner(None))
+        self.shards.read().get(&shard).map(|owned| owned.shard.clone()).ok_or_else(|| ServiceError::not_owner(None))
     }
 }
 
@@ -76,7 +92,9 @@ impl ShardHost for Roomserver {
         let id = log.id();
         let shard = Arc::new(Shard::new(self.inner.shared.clone(), self.inner.metrics.clone(), log));
         shard.spawn(intents::resume(shard.clone()));
-        self.inner.shards.write().insert(id.shard, shard);
+        self.inner.watch.get_or_init(|| self.inner.push.watch());
+        let _push = self.inner.push.start(shard.clone());
+        self.inner.shards.write().insert(id.shard, Owned { shard, _push });
         Ok(())
     }
 
@@ -85,8 +103,9 @@ impl ShardHost for Roomserver {
     }
 
     async fn close(&self, log: LogId) {
-        let shard = self.inner.shards.write().remove(&log.shard);
-        if let Some(shard) = shard {
+        let owned = self.inner.shards.write().remove(&log.shard);
+        if let Some(Owned { shard, _push }) = owned {
+            drop(_push);
             shard.close().await;
         }
     }

@@ -12,6 +12,7 @@ mod errors;
 mod host;
 mod metrics;
 mod parts;
+mod push;
 mod rpc;
 mod signers;
 

@@ -6,6 +6,7 @@ use std::sync::{
 };
 
 use banyan_core::{Clock, Entropy, ShardCount};
+use banyan_log::Logs;
 use banyan_rooms::reader::RoomReader;
 use banyan_store::Store;
 use banyan_tenants::Tenants;
@@ -26,6 +27,8 @@ pub struct RoomserverParts {
     pub shards: ShardCount,
     /// The server names of this installation.
     pub tenants: Tenants,
+    /// The logs, to follow those that are owned and those of users.
+    pub logs: Logs,
     /// Settings.
     pub config: RoomserverConfig,
 }

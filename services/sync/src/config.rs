@@ -28,6 +28,8 @@ pub struct SyncConfig {
     pub max_timeout: HumanDuration,
     /// How long a sync waits for this process to reach the position of its token.
     pub catch_up: HumanDuration,
+    /// How long a sync waits for push rules to be checked on the events that it tells: counts come with the events that move them.
+    pub unread_wait: HumanDuration,
     /// How long the rooms of a user are kept current after the last request.
     pub warm: HumanDuration,
     /// Events of a room's timeline where the filter sets no limit.
@@ -53,6 +55,7 @@ impl Default for SyncConfig {
             parallel_rooms: 32,
             max_timeout: HumanDuration::secs(120),
             catch_up: HumanDuration::secs(10),
+            unread_wait: HumanDuration::millis(500),
             warm: HumanDuration::secs(120),
             default_limit: 10,
             max_limit: 500,

@@ -46,6 +46,8 @@ pub struct Filter {
     pub ephemeral: RoomEventFilter,
     /// Account data of rooms.
     pub room_account_data: RoomEventFilter,
+    /// Whether what is unread is counted by thread.
+    pub unread_threads: bool,
 }
 
 /// Which senders and types.
@@ -106,6 +108,7 @@ impl Filter {
             account_data: EventFilter::new(definition.account_data.unwrap_or_default()),
             rooms: RoomSet::new(room.rooms, room.not_rooms),
             include_leave: room.include_leave.unwrap_or_default(),
+            unread_threads: timeline.unread_thread_notifications.unwrap_or_default(),
             timeline: RoomEventFilter { limit, ..RoomEventFilter::new(timeline) },
             state: RoomEventFilter::new(room.state.unwrap_or_default()),
             ephemeral: RoomEventFilter::new(room.ephemeral.unwrap_or_default()),

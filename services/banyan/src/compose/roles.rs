@@ -54,6 +54,7 @@ fn roomserver(context: &Context, tenants: &Tenants, config: &Config) -> Result<R
         entropy: context.entropy.clone(),
         shards: context.shards,
         tenants: tenants.clone(),
+        logs: context.logs.clone(),
         config: config.roomserver.clone(),
     };
     Ok(Roomserver::new(parts)?)

@@ -18,7 +18,7 @@ mod tests;
 
 pub(crate) use self::{
     caller::Caller,
-    commit::commit_all,
+    commit::{commit_all, lane},
     outcome::{CommandKey, Outcome},
     shard::Shard,
     turn::Turn,

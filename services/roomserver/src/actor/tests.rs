@@ -41,6 +41,7 @@ async fn shard() -> Arc<Shard> {
         entropy,
         shards,
         tenants: Tenants::new(vec![tenant]).unwrap(),
+        logs: logs.clone(),
         config: RoomserverConfig::default(),
     };
     let node = Node { id: "n".to_owned(), addr: "n:1".to_owned() };

@@ -19,6 +19,7 @@ mod restricted;
 mod send;
 mod tenants;
 mod third_party;
+mod unread;
 mod upgrade;
 mod visibility;
 mod world;

@@ -15,12 +15,12 @@ use crate::world::{SHARDS, Send, World, errcode};
 const ALICE: &str = "@alice:one.test";
 const BOB: &str = "@bob:two.test";
 
-fn receipt(kind: &str, thread_id: &str, event_id: &str) -> NewReceipt {
+pub(crate) fn receipt(kind: &str, thread_id: &str, event_id: &str) -> NewReceipt {
     NewReceipt { receipt_type: kind.to_owned(), thread_id: thread_id.to_owned(), event_id: event_id.to_owned() }
 }
 
 impl World {
-    async fn set_receipts(&self, user: &str, room: &RoomId, receipts: Vec<NewReceipt>) -> Result<(), ServiceError> {
+    pub(crate) async fn set_receipts(&self, user: &str, room: &RoomId, receipts: Vec<NewReceipt>) -> Result<(), ServiceError> {
         let request = SetReceiptsRequest { caller: self.caller(user, "D", None), room_id: room.to_string(), receipts };
         self.client.clone().set_receipts(request).await.map(drop).map_err(|status| from_status(&status))
     }

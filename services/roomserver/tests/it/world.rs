@@ -64,7 +64,7 @@ impl World {
         let forgetting = TenantConfig { forget_rooms_upon_leave: true, ..TenantConfig::new("forgetting.test") };
         let forgetting = Tenant::new(forgetting, ServerKey::generate(&*entropy)).unwrap();
         let tenants = Tenants::new(vec![tenant("one.test"), tenant("two.test"), forgetting]).unwrap();
-        let (roomserver, client) = start(&store, &clock, &entropy, &tenants);
+        let (roomserver, client) = start(&store, &logs, &clock, &entropy, &tenants);
         let reader = RoomReader::new(Arc::new(store.clone()), 1 << 20);
         let mut world = Self { reader, store, client, roomserver, owned: Vec::new(), logs, clock, entropy, tenants };
         world.open("n1").await;
@@ -84,7 +84,7 @@ impl World {
 
     /// Another process on the same store takes everything over.
     pub(crate) async fn restart(&mut self) {
-        let (roomserver, client) = start(&self.store, &self.clock, &self.entropy, &self.tenants);
+        let (roomserver, client) = start(&self.store, &self.logs, &self.clock, &self.entropy, &self.tenants);
         for shard in SHARDS.shards() {
             self.roomserver.close(LogId::rooms(shard)).await;
         }
@@ -295,6 +295,7 @@ impl World {
 
 fn start(
     store: &MemoryStore,
+    logs: &Logs,
     clock: &Arc<SystemClock>,
     entropy: &Arc<SeededEntropy>,
     tenants: &Tenants,
@@ -306,6 +307,7 @@ fn start(
         entropy,
         shards: SHARDS,
         tenants: tenants.clone(),
+        logs: logs.clone(),
         config: RoomserverConfig::default(),
     };
     let roomserver = Roomserver::new(parts).unwrap();

@@ -60,5 +60,6 @@ pub(super) async fn answer(context: &Context, plan: &RoomPlan, known: bool) -> R
         summary: Some(summary),
         whole: true,
         ephemeral: Vec::new(),
+        unread: None,
     })
 }

@@ -68,6 +68,7 @@ fn last_event_alone(context: &Context, plan: &RoomPlan) -> RoomBody {
         summary: None,
         whole: true,
         ephemeral: Vec::new(),
+        unread: None,
     }
 }
 
@@ -127,6 +128,7 @@ async fn from_tail(context: &Context, plan: &RoomPlan, changes: &[Arc<RoomChange
         summary: None,
         whole: true,
         ephemeral: Vec::new(),
+        unread: None,
     })
 }
 
@@ -186,6 +188,7 @@ async fn from_rows(context: &Context, plan: &RoomPlan) -> Result<RoomBody, SyncE
         summary: None,
         whole: true,
         ephemeral: Vec::new(),
+        unread: None,
     })
 }
 

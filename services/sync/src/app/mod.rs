@@ -8,6 +8,7 @@ pub(crate) mod device_lists;
 mod fresh;
 pub(crate) mod left;
 pub(crate) mod ongoing;
+pub(crate) mod patience;
 pub(crate) mod receipts;
 pub(crate) mod room;
 pub(crate) mod state;
@@ -15,6 +16,7 @@ pub(crate) mod summary;
 pub mod sync;
 pub(crate) mod timeline;
 pub(crate) mod to_device;
+pub(crate) mod unread;
 
 pub use self::{
     context::Context,

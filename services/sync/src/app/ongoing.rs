@@ -59,6 +59,7 @@ pub(super) async fn from_tail(context: &Context, plan: &RoomPlan, changes: &[Arc
         summary,
         whole: false,
         ephemeral: Vec::new(),
+        unread: None,
     })
 }
 
@@ -97,6 +98,7 @@ pub(super) async fn from_rows(context: &Context, plan: &RoomPlan, since: LogSeq)
         summary,
         whole: false,
         ephemeral: Vec::new(),
+        unread: None,
     })
 }
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use banyan_rooms::{RoomPlace, bundle::Bundles};
+use banyan_rooms::{RoomPlace, bundle::Bundles, reader::RoomUnread};
 
-use super::{Context, Shown, Summary, approach, fresh, left, ongoing, receipts};
+use super::{Context, Shown, Summary, approach, fresh, left, ongoing, receipts, unread};
 use crate::{
     error::SyncError,
     tails::{
@@ -45,6 +45,8 @@ pub struct RoomBody {
     pub whole: bool,
     /// Of joined rooms, what is no part of their history: events, each JSON.
     pub ephemeral: Vec<Vec<u8>>,
+    /// Of joined rooms, what is unread.
+    pub unread: Option<RoomUnread>,
 }
 
 impl RoomBody {
@@ -60,13 +62,14 @@ impl RoomBody {
             summary: None,
             whole: false,
             ephemeral: Vec::new(),
+            unread: None,
         }
     }
 
     /// Whether there is nothing to tell.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let told = self.whole || self.limited || self.summary.is_some() || !self.ephemeral.is_empty();
+        let told = self.whole || self.limited || self.summary.is_some() || !self.ephemeral.is_empty() || self.unread.is_some();
         self.state.is_empty() && self.timeline.is_empty() && !told
     }
 
@@ -108,7 +111,9 @@ pub(super) async fn answer(context: &Context, plan: &RoomPlan) -> Result<Option<
 async fn joined(context: &Context, plan: &RoomPlan) -> Result<RoomBody, SyncError> {
     let body = history(context, plan).await?;
     let ephemeral = receipts::events(context, plan, body.whole).await?;
-    Ok(RoomBody { ephemeral, ..body })
+    let mut body = RoomBody { ephemeral, ..body };
+    body.unread = unread::tell(context, plan, body.is_empty()).await?;
+    Ok(body)
 }
 
 async fn history(context: &Context, plan: &RoomPlan) -> Result<RoomBody, SyncError> {

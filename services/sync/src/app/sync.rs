@@ -14,8 +14,10 @@ use super::{
     Context,
     account_data::AccountData,
     device_lists, ongoing,
+    patience::Patience,
     room::{self, RoomAnswer},
     to_device::{Recipient, ToDevice},
+    unread,
 };
 use crate::{
     admission::Admission,
@@ -165,12 +167,16 @@ impl Syncs {
         let timeout = request.timeout.min(self.config.max_timeout.0);
         let mut over = std::pin::pin!(tokio::time::sleep(timeout));
         let mut is_over = request.full_state || timeout.is_zero();
+        let mut patience = Patience::new(self.config.unread_wait.0);
         loop {
             let load = || self.source.load(&request.user);
             let warmth = self.tails.warm(user, self.config.catch_up.0, load).await?;
             let mut woken = std::pin::pin!(warmth.user().woken());
             woken.as_mut().enable();
             let Some(plan) = self.tails.plan(user, Some(&since)) else { continue };
+            if patience.wait(&self.tails, &plan.unjudged()).await {
+                continue;
+            }
             if let Some(error) = plan.user.as_ref().and_then(|changes| ended(&request.device, &request.token_hash, changes)) {
                 return Err(error);
             }
@@ -189,6 +195,7 @@ impl Syncs {
             }
             drop(answering);
             since = response.token;
+            patience = Patience::new(self.config.unread_wait.0);
             tokio::select! {
                 () = woken => {}
                 () = &mut over => is_over = true,
@@ -232,14 +239,19 @@ impl Syncs {
             }
         }
         let mut rooms = Vec::with_capacity(answers.len());
-        for (room, answer) in &answers {
-            let data = match (answer, &all) {
+        for (room, answer) in &mut answers {
+            let data = match (&*answer, &all) {
                 (RoomAnswer::Joined(body) | RoomAnswer::Left(body), Some(all)) if body.whole => all,
                 _ => &changed,
             };
             let data = room_account_data(&context, data, room);
             if matches!(answer, RoomAnswer::Joined(body) if body.is_empty()) && data.is_empty() {
                 continue;
+            }
+            if let RoomAnswer::Joined(body) = answer
+                && body.unread.is_none()
+            {
+                body.unread = Some(unread::read(&context, room).await?);
             }
             rooms.push((Section::of(answer), room.clone(), render::room(&context, answer, &data)?));
         }
@@ -263,9 +275,11 @@ impl Syncs {
     async fn initial(&self, request: &Request, filter: Arc<Filter>, sink: &mut Sink) -> Result<(), SyncError> {
         let _turn = self.admission.initial().await?;
         let user = request.user.as_str();
+        let mut patience = Patience::new(self.config.unread_wait.0);
         let (warmth, plan) = loop {
             let warmth = self.tails.warm(user, self.config.catch_up.0, || self.source.load(&request.user)).await?;
-            if let Some(plan) = self.tails.plan(user, None) {
+            let Some(plan) = self.tails.plan(user, None) else { continue };
+            if !patience.wait(&self.tails, &plan.unjudged()).await {
                 break (warmth, plan);
             }
         };

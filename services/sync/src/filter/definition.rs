@@ -46,6 +46,5 @@ pub(super) struct RoomEventFilterDefinition {
     pub(super) contains_url: Option<bool>,
     pub(super) lazy_load_members: Option<bool>,
     pub(super) include_redundant_members: Option<bool>,
-    #[serde(rename = "unread_thread_notifications")]
-    _unread_thread_notifications: Option<bool>,
+    pub(super) unread_thread_notifications: Option<bool>,
 }

@@ -1,7 +1,10 @@
 //! One room.
 
-use banyan_rooms::stream_token::PlaceToken;
-use serde_json::json;
+use banyan_rooms::{
+    reader::{RoomUnread, UnreadCounts},
+    stream_token::PlaceToken,
+};
+use serde_json::{Map, Value, json};
 
 use super::event;
 use crate::{
@@ -24,6 +27,9 @@ pub fn room(context: &Context, answer: &RoomAnswer, account_data: &[Vec<u8>]) ->
             list(&mut out, b",\"ephemeral\":{\"events\":[", &body.ephemeral);
             out.extend_from_slice(b",\"summary\":");
             summary(&mut out, body.summary.as_ref());
+            if let Some(counts) = &body.unread {
+                unread(&mut out, counts, context.filter.unread_threads);
+            }
         }
         RoomAnswer::Left(body) => members(&mut out, context, body, account_data)?,
     }
@@ -66,6 +72,18 @@ fn members(out: &mut Vec<u8>, context: &Context, body: &RoomBody, account_data: 
     out.extend_from_slice(b"]},");
     list(out, b"\"account_data\":{\"events\":[", account_data);
     Ok(())
+}
+
+fn unread(out: &mut Vec<u8>, unread: &RoomUnread, by_thread: bool) {
+    let counts = |of: UnreadCounts| json!({"notification_count": of.notifications, "highlight_count": of.highlights});
+    let main = if by_thread { unread.main } else { unread.all() };
+    out.extend_from_slice(b",\"unread_notifications\":");
+    out.extend_from_slice(counts(main).to_string().as_bytes());
+    if by_thread && !unread.threads.is_empty() {
+        let threads: Map<String, Value> = unread.threads.iter().map(|(root, of)| (root.clone(), counts(*of))).collect();
+        out.extend_from_slice(b",\"unread_thread_notifications\":");
+        out.extend_from_slice(Value::Object(threads).to_string().as_bytes());
+    }
 }
 
 fn summary(out: &mut Vec<u8>, summary: Option<&Summary>) {

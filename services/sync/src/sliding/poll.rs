@@ -29,6 +29,7 @@ use crate::{
     admission::Admission,
     app::{
         Context, device_lists, ongoing,
+        patience::Patience,
         sync::ended,
         to_device::{Recipient, ToDevice},
     },
@@ -146,12 +147,16 @@ impl Sliding {
         let mut over = std::pin::pin!(tokio::time::sleep(timeout));
         let mut is_over = since.is_none() || timeout.is_zero();
         let mut body = render::Body::new(sink);
+        let mut patience = Patience::new(self.config.unread_wait.0);
         loop {
             let load = || self.source.load(&request.user);
             let warmth = self.tails.warm(user, self.config.catch_up.0, load).await?;
             let mut woken = std::pin::pin!(warmth.user().woken());
             woken.as_mut().enable();
             let Some(glance) = self.tails.glance(user, since.as_ref()) else { continue };
+            if patience.wait(&self.tails, &glance.unjudged()).await {
+                continue;
+            }
             if let Some(error) = glance.user.as_ref().and_then(|changes| ended(&request.device, &request.token_hash, changes)) {
                 return Err(error);
             }
@@ -173,6 +178,7 @@ impl Sliding {
             }
             // Nothing was told: the connection, as it is at the new position, is good for that one, too.
             since = Some(answer.token);
+            patience = Patience::new(self.config.unread_wait.0);
             tokio::select! {
                 () = woken => {}
                 () = &mut over => is_over = true,

@@ -16,7 +16,10 @@ use crate::{
     render::{Sink, write_event, write_event_with},
     tails::change::Membership,
 };
-use banyan_rooms::stream_token::PlaceToken;
+use banyan_rooms::{
+    reader::{RoomUnread, UnreadCounts},
+    stream_token::PlaceToken,
+};
 
 /// The JSON of a room. `lists`: the names of those that show it.
 pub(super) fn room(context: &Context, form: Form, told: &Told, lists: &[String]) -> Result<Vec<u8>, SyncError> {
@@ -28,10 +31,11 @@ pub(super) fn room(context: &Context, form: Form, told: &Told, lists: &[String])
     };
     set("initial", told.initial.then_some(Value::Bool(true)));
     set(names(form).expanded_timeline, told.expanded.then_some(Value::Bool(true)));
-    if form == Form::Unstable {
-        // There are no counts before there are notifications; clients count on the members being there.
-        set("notification_count", Some(json!(0)));
-        set("highlight_count", Some(json!(0)));
+    let unread = told.unread.as_ref().map(RoomUnread::all);
+    // Clients of this form count on the members being there.
+    if let Some(unread) = unread.or_else(|| (form == Form::Unstable).then(UnreadCounts::default)) {
+        set("notification_count", Some(json!(unread.notifications)));
+        set("highlight_count", Some(json!(unread.highlights)));
     }
     set("name", told.name.as_ref().map(|name| json!(name)));
     set("avatar", told.avatar.as_ref().map(|avatar| json!(avatar)));

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use banyan_core::LogSeq;
-use banyan_rooms::{RoomPlace, bundle::Bundles};
+use banyan_rooms::{RoomPlace, bundle::Bundles, reader::RoomUnread};
 
 use super::{
     connection::{self, Id, RoomConfig, Sent},
@@ -14,7 +14,7 @@ use super::{
     state::{MEMBER, content_text},
 };
 use crate::{
-    app::{Context, Shown, approach, left, ongoing},
+    app::{Context, Shown, approach, left, ongoing, unread},
     error::SyncError,
     filter::Filter,
     tails::{
@@ -76,6 +76,8 @@ pub(super) struct Told {
     pub(super) stripped_state: Option<Vec<Vec<u8>>>,
     /// Something happened, although nothing else of it is told.
     pub(super) bumped: bool,
+    /// What is unread, if the user is in the room and the form of the response tells it.
+    pub(super) unread: Option<RoomUnread>,
     /// Members who were sent, of which the client was not sure.
     pub(super) members: Members,
 }
@@ -95,6 +97,7 @@ impl Told {
         let timeline = self.timeline.as_ref().is_some_and(|timeline| !timeline.events.is_empty() || timeline.limited);
         let named = self.name.is_some() || self.avatar.is_some() || self.heroes.is_some();
         let told = self.initial || self.expanded || self.bumped || named || timeline || self.stripped_state.is_some();
+        let told = told || self.unread.is_some();
         !told && self.dm.is_none() && self.required_state.is_empty() && self.removed.is_empty() && self.joined.is_none()
     }
 
@@ -139,7 +142,11 @@ pub(super) async fn look<'a, 'b>(
     ask: Ask<'_>,
 ) -> Result<Looked<'b, 'a>, SyncError> {
     let context = Context { filter: Arc::new(Filter::of_timeline(ask.config.timeline_limit)), ..context.clone() };
-    let told = tell(&context, &ask).await?;
+    let mut told = tell(&context, &ask).await?;
+    // The form of the proposal has no counts.
+    if form == Form::Unstable && told.membership == Membership::Join {
+        told.unread = unread::tell(&context, ask.plan, told.is_empty()).await?;
+    }
     let receipts = receipts::tell(&context, &ask, &told).await?;
     let json = if told.is_empty() { None } else { Some(render::room(&context, form, &told, &room.lists)?) };
     Ok(Looked { room, after: told.after(&ask), json, receipts })
@@ -156,6 +163,7 @@ async fn tell(context: &Context, ask: &Ask<'_>) -> Result<Told, SyncError> {
     told.membership = ask.plan.standing.membership;
     let was = ask.sent.is_some_and(|sent| sent.dm);
     told.dm = if told.initial { ask.dm.then_some(true) } else { (ask.dm != was).then_some(ask.dm) };
+
     Ok(told)
 }
 

@@ -183,6 +183,15 @@ pub struct StateChange {
     pub member: Option<MemberChange>,
 }
 
+/// Whose counts of what is unread were moved by events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// Everybody's but the senders'.
+    pub everybody: bool,
+    /// These users'.
+    pub users: Vec<String>,
+}
+
 /// An entry of a room's log that readers may have to be told of.
 #[derive(Debug)]
 pub struct RoomChange {
@@ -200,6 +209,8 @@ pub struct RoomChange {
     pub receipts: Vec<Receipt>,
     /// A member whose devices changed.
     pub device_list: Option<String>,
+    /// What notified of events before.
+    pub counted: Option<Counted>,
     /// History is missing just before this place.
     pub gap: Option<RoomPlace>,
     /// State or timeline changed by more than the entry tells: readers go to the rows.
@@ -213,6 +224,13 @@ pub struct RoomChange {
 }
 
 impl RoomChange {
+    /// Whether what `user` has not read of the room may have become more or less.
+    #[must_use]
+    pub fn moves_counts_of(&self, user: &str) -> bool {
+        let counted = self.counted.as_ref().is_some_and(|counted| counted.everybody || counted.users.iter().any(|of| of == user));
+        counted || self.receipts.iter().any(|receipt| receipt.user_id == user)
+    }
+
     /// The change of `user`'s membership, if there is one.
     #[must_use]
     pub fn membership_of(&self, user: &str) -> Option<&StateChange> {

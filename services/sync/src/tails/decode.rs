@@ -2,12 +2,17 @@
 
 use std::sync::Arc;
 
+use banyan_core::LogSeq;
 use banyan_log::Entry;
 use banyan_proto::{
-    rooms::{CurrentChange, EventStanding, Judged, Placed, Redacted, RoomEntry, RoomHead, StateRoot, room_entry::Kind},
+    rooms::{CurrentChange, EventStanding, Judged, Notified, Placed, Redacted, RoomEntry, RoomHead, StateRoot, room_entry::Kind},
     users::{UserEntry, user_entry::Kind as UserKind},
 };
-use banyan_rooms::{RoomPlace, reader::StoredEvent, tables::receipt::PUBLIC};
+use banyan_rooms::{
+    RoomPlace,
+    reader::StoredEvent,
+    tables::{receipt::PUBLIC, unread_total::EVERYBODY},
+};
 use banyan_users::account_data;
 use bytes::Bytes;
 use prost::Message;
@@ -15,7 +20,7 @@ use ruma::{OwnedEventId, OwnedRoomId, RoomId};
 
 use crate::trace;
 
-use super::change::{EventCell, MemberChange, Membership, RoomChange, RoomEvent, StateChange, UserChange, UserChangeKind};
+use super::change::{Counted, EventCell, MemberChange, Membership, RoomChange, RoomEvent, StateChange, UserChange, UserChangeKind};
 
 /// A room entry, read.
 #[derive(Debug, Default)]
@@ -28,6 +33,8 @@ pub struct DecodedRoom {
     pub redaction: Option<Redaction>,
     /// A user forgot the room.
     pub forgotten: Option<(Arc<str>, String)>,
+    /// Push rules were checked on all events of the room below this position.
+    pub judged: Option<(Arc<str>, LogSeq)>,
 }
 
 /// An event that lost its content.
@@ -66,6 +73,7 @@ pub fn room_entry(entry: &Entry) -> DecodedRoom {
         state: Vec::new(),
         receipts: Vec::new(),
         device_list: None,
+        counted: None,
         gap: None,
         bulk: false,
         wakes: false,
@@ -82,21 +90,40 @@ pub fn room_entry(entry: &Entry) -> DecodedRoom {
         Some(Kind::Imported(_)) => change.bulk = true,
         Some(Kind::Receipts(receipts)) => change.receipts = receipts.receipts,
         Some(Kind::DeviceList(member)) => change.device_list = Some(member.user_id),
+        Some(Kind::Notified(notified)) => {
+            decoded.judged = (notified.upto > 0).then(|| (room.clone(), LogSeq(notified.upto)));
+            change.counted = counted(notified);
+        }
         _ => {}
     }
     change.state = body.current.into_iter().map(|current| state_change(entry, &room_id, current, change.event.as_ref())).collect();
     change.event = change.event.filter(|event| event.get().stored.place.is_some_and(|place| place.sub == 0));
     let public = change.receipts.iter().any(|receipt| receipt.receipt_type == PUBLIC);
     let told = change.event.is_some() || !change.state.is_empty() || change.device_list.is_some();
-    change.wakes = told || change.bulk || public;
+    let everybody = change.counted.as_ref().is_some_and(|counted| counted.everybody);
+    change.wakes = told || change.bulk || public || everybody;
     change.weight += change.event.as_ref().map_or(0, |event| event.get().weight());
     change.weight += change.state.iter().map(weight_of).sum::<usize>();
     change.weight += change.receipts.iter().map(|receipt| 128 + receipt.encoded_len()).sum::<usize>();
-    if change.wakes || change.gap.is_some() || !change.receipts.is_empty() {
+    change.weight += change.counted.iter().flat_map(|counted| &counted.users).map(|user| 24 + user.len()).sum::<usize>();
+    if change.wakes || change.gap.is_some() || !change.receipts.is_empty() || change.counted.is_some() {
         decoded.change = Some(change);
     }
     decoded.head = head.map(|head| (room, head));
     decoded
+}
+
+/// Whose counts moved; `None`: nobody's.
+fn counted(notified: Notified) -> Option<Counted> {
+    let mut counted = Counted::default();
+    for unread in notified.unread {
+        if unread.user_id != EVERYBODY {
+            counted.users.push(unread.user_id);
+        } else if !unread.thread_id.is_empty() {
+            counted.everybody = true;
+        }
+    }
+    (counted != Counted::default()).then_some(counted)
 }
 
 fn weight_of(change: &StateChange) -> usize {

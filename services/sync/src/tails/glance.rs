@@ -7,9 +7,9 @@ use banyan_rooms::stream_token::StreamToken;
 use banyan_users::invite_permission;
 
 use super::{
-    change::{RoomChange, UserChange, UserChangeKind},
+    change::{Membership, RoomChange, UserChange, UserChangeKind},
     plan::RoomPlan,
-    state::State,
+    state::{RoomTail, State},
     warm::Standing,
 };
 
@@ -30,6 +30,15 @@ pub struct Glance {
     pub ignored: Arc<HashSet<String>>,
 }
 
+impl Glance {
+    /// Events of rooms of the user's on which push rules were not checked yet.
+    #[must_use]
+    pub fn unjudged(&self) -> Vec<(Arc<str>, LogSeq)> {
+        let joined = self.rooms.iter().filter(|glimpse| glimpse.standing.membership == Membership::Join);
+        joined.filter_map(|glimpse| Some((glimpse.room.clone(), glimpse.unjudged?))).collect()
+    }
+}
+
 /// One of them.
 #[derive(Clone, Debug)]
 pub struct Glimpse {
@@ -45,6 +54,8 @@ pub struct Glimpse {
     pub last: Option<(LogSeq, TimestampMicros)>,
     /// The last change of what lists are filtered by that the tail has.
     pub traits: Option<LogSeq>,
+    /// The last event, while push rules were not checked on it.
+    pub unjudged: Option<LogSeq>,
 }
 
 impl Glimpse {
@@ -101,6 +112,7 @@ impl State {
             first: self.rooms[usize::from(shard.0)].first,
             last: tail.and_then(|tail| tail.changes.back()).map(|change| (change.seq, change.at)),
             traits: tail.and_then(|tail| tail.traits),
+            unjudged: tail.and_then(RoomTail::unjudged),
         }
     }
 

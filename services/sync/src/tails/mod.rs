@@ -152,6 +152,15 @@ impl Tails {
         .await
     }
 
+    /// Waits until push rules were checked on these events, for `most`; whether they were.
+    pub async fn judged(&self, events: &[(Arc<str>, LogSeq)], most: Duration) -> bool {
+        let judged = |state: &State| {
+            let tail = |room: &Arc<str>| state.by_room.get(room);
+            events.iter().all(|(room, placed)| tail(room).is_none_or(|tail| tail.judged > *placed))
+        };
+        self.until(most, judged).await.is_ok()
+    }
+
     async fn until(&self, most: Duration, reached: impl Fn(&State) -> bool) -> Result<(), SyncError> {
         let wait = async {
             loop {

@@ -11,7 +11,7 @@ use banyan_rooms::stream_token::StreamToken;
 
 use super::{
     change::{Membership, RoomChange, UserChange},
-    state::State,
+    state::{RoomTail, State},
     warm::Standing,
 };
 
@@ -26,6 +26,15 @@ pub struct Plan {
     pub user: Option<Vec<Arc<UserChange>>>,
     /// Users whom the user ignores.
     pub ignored: Arc<HashSet<String>>,
+}
+
+impl Plan {
+    /// Events of these rooms on which push rules were not checked yet.
+    #[must_use]
+    pub fn unjudged(&self) -> Vec<(Arc<str>, LogSeq)> {
+        let joined = self.rooms.iter().filter(|plan| plan.standing.membership == Membership::Join);
+        joined.filter_map(|plan| Some((plan.room.clone(), plan.unjudged?))).collect()
+    }
 }
 
 /// What happened in a room.
@@ -45,6 +54,8 @@ pub struct RoomPlan {
     pub changes: Option<Vec<Arc<RoomChange>>>,
     /// The room at the moment, where the tail knows it.
     pub head: Option<Arc<RoomHead>>,
+    /// The last event, while push rules were not checked on it.
+    pub unjudged: Option<LogSeq>,
 }
 
 impl State {
@@ -152,6 +163,7 @@ impl State {
             own,
             changes,
             head: tail.and_then(|tail| tail.head.clone()),
+            unjudged: tail.and_then(RoomTail::unjudged),
         }
     }
 }

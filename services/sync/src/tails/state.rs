@@ -55,9 +55,18 @@ pub(super) struct RoomTail {
     pub(super) head: Option<Arc<RoomHead>>,
     /// The last of them that changed what lists of rooms are filtered by.
     pub(super) traits: Option<LogSeq>,
+    /// The last event.
+    pub(super) placed: Option<LogSeq>,
+    /// Push rules were checked on all events below.
+    pub(super) judged: LogSeq,
 }
 
 impl RoomTail {
+    /// The last event, while push rules were not checked on it.
+    pub(super) fn unjudged(&self) -> Option<LogSeq> {
+        self.placed.filter(|placed| *placed >= self.judged)
+    }
+
     /// The changes from `since` on.
     pub(super) fn since(&self, since: LogSeq) -> impl Iterator<Item = &Arc<RoomChange>> {
         self.changes.range(self.changes.partition_point(|change| change.seq < since)..)
@@ -108,10 +117,17 @@ impl State {
                     woken.insert(change.room.clone());
                 } else {
                     // What is private wakes nobody else.
-                    let users = change.receipts.iter().filter_map(|receipt| self.warm.get(&receipt.user_id));
+                    let counted = change.counted.iter().flat_map(|counted| &counted.users);
+                    let users = change.receipts.iter().map(|receipt| &receipt.user_id).chain(counted);
+                    let users = users.filter_map(|user| self.warm.get(user));
                     alone.extend(users.map(|user| user.handle.clone()));
                 }
                 self.push_room(shard, Arc::new(change));
+            }
+            if let Some((room, judged)) = entry.judged
+                && let Some(tail) = self.by_room.get_mut(&room)
+            {
+                tail.judged = tail.judged.max(judged);
             }
             if let Some((room, head)) = entry.head
                 && let Some(tail) = self.by_room.get_mut(&room)
@@ -195,6 +211,9 @@ impl State {
         let tail = self.by_room.entry(change.room.clone()).or_default();
         if glance::changes_traits(&change) {
             tail.traits = Some(change.seq);
+        }
+        if change.event.is_some() {
+            tail.placed = Some(change.seq);
         }
         tail.changes.push_back(change.clone());
         self.tail(shard).push(change);

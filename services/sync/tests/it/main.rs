@@ -26,5 +26,6 @@ mod sliding_state;
 mod sliding_to_device;
 mod sliding_waiting;
 mod to_device;
+mod unread;
 mod waiting;
 mod world;

@@ -17,6 +17,7 @@ use banyan_rooms::{
     reader::RoomReader,
     state::{States, store::StoredNodes},
 };
+use banyan_runtime::config::HumanDuration;
 use banyan_store::{Store, Table, TableStore, WriteBatch, memory::MemoryStore};
 use banyan_sync::{
     SyncConfig,
@@ -125,7 +126,8 @@ impl World {
             states,
             logs: HashMap::new(),
             rooms: BTreeMap::new(),
-            config: SyncConfig::default(),
+            // Nobody checks push rules here.
+            config: SyncConfig { unread_wait: HumanDuration::millis(0), ..SyncConfig::default() },
             owner: Owner::default(),
         }
     }
