@@ -6,6 +6,7 @@ mod directory;
 mod events;
 mod members;
 mod names;
+mod notifications;
 mod receipts;
 mod relations;
 mod source;
@@ -27,6 +28,7 @@ use ruma::{OwnedEventId, OwnedRoomId, RoomId, RoomVersionId};
 pub use self::{
     directory::DirectoryWalk,
     members::MembersQuery,
+    notifications::{Notification, RoomNotifications},
     relations::RelationsQuery,
     state::{StateEvent, StateId},
     timeline::{Direction, TimelinePage, TimelineQuery},

@@ -2,6 +2,7 @@
 
 mod key_backup;
 mod keys;
+mod pusher;
 mod report;
 
 use banyan_log::{Applier, DerivedRow, Entry};
@@ -59,6 +60,7 @@ impl Applier for UserApplier {
             Kind::CrossSigningKey(changed) => vec![keys::cross_signing(user_id, changed, seq)],
             Kind::KeySignatures(added) => keys::signatures(user_id, added),
             Kind::KeyBackup(changed) => key_backup::changed(user_id, changed)?,
+            Kind::Pusher(changed) => pusher::changed(user_id, changed, entry.timestamp),
             Kind::ReportMade(made) => report::made(made)?,
             Kind::RoomKeys(changed) => key_backup::keys(user_id, changed)?,
         })

@@ -3,6 +3,7 @@
 mod key_backup;
 mod keys;
 mod notifying;
+mod pushers;
 mod report;
 mod to_device;
 
@@ -20,6 +21,7 @@ use serde_json::Value;
 pub use self::{
     key_backup::RoomKeys,
     notifying::{IGNORED_USERS, Notifying},
+    pushers::PusherKey,
 };
 use crate::{
     ReadError, TokenHash,

@@ -23,6 +23,8 @@ mod oauth_user_code;
 mod one_time_key;
 mod openid_token;
 mod profile;
+mod pusher;
+mod pusher_of_key;
 mod refresh_token;
 mod registration_nonce;
 mod registration_token;
@@ -58,6 +60,8 @@ pub(crate) use oauth_user_code::OAUTH_USER_CODE;
 pub(crate) use one_time_key::ONE_TIME_KEY;
 pub(crate) use openid_token::OPENID_TOKEN;
 pub(crate) use profile::PROFILE;
+pub(crate) use pusher::PUSHER;
+pub(crate) use pusher_of_key::PUSHER_OF_KEY;
 pub(crate) use refresh_token::REFRESH_TOKEN;
 pub(crate) use registration_nonce::REGISTRATION_NONCE;
 pub(crate) use registration_token::REGISTRATION_TOKEN;
@@ -84,6 +88,8 @@ pub static TABLES: &[&Table] = &[
     &DEVICE,
     &FILTER,
     &PROFILE,
+    &PUSHER,
+    &PUSHER_OF_KEY,
     &REGISTRATION_NONCE,
     &REGISTRATION_TOKEN,
     &DEPARTURE,

@@ -27,6 +27,7 @@ pub(crate) mod report;
 pub(crate) mod send_to_device;
 pub(crate) mod set_account_data;
 pub(crate) mod set_profile;
+pub(crate) mod set_pusher;
 pub(crate) mod set_tag;
 pub(crate) mod to_device_queue;
 pub(crate) mod update_device;

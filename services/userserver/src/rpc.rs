@@ -14,10 +14,11 @@ use banyan_proto::{
         LoginResponse, LogoutRequest, LogoutResponse, ModerateAccountRequest, ModerateAccountResponse, MoveFullyReadRequest,
         MoveFullyReadResponse, PutFilterRequest, PutFilterResponse, PutRoomKeysRequest, RefreshRequest, RegisterRequest,
         ReportRequest, ReportResponse, RoomKeysResponse, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest,
-        SetAccountDataResponse, SetProfileRequest, SetProfileResponse, SetTagRequest, SetTagResponse, UpdateDeviceRequest,
-        UpdateDeviceResponse, UpdateKeyBackupRequest, UpdateKeyBackupResponse, UploadCrossSigningKeysRequest,
-        UploadCrossSigningKeysResponse, UploadKeysRequest, UploadKeysResponse, UploadSignaturesRequest, UploadSignaturesResponse,
-        UseRegistrationTokenRequest, UseRegistrationTokenResponse, user_service_server::UserService,
+        SetAccountDataResponse, SetProfileRequest, SetProfileResponse, SetPusherRequest, SetPusherResponse, SetTagRequest,
+        SetTagResponse, UpdateDeviceRequest, UpdateDeviceResponse, UpdateKeyBackupRequest, UpdateKeyBackupResponse,
+        UploadCrossSigningKeysRequest, UploadCrossSigningKeysResponse, UploadKeysRequest, UploadKeysResponse,
+        UploadSignaturesRequest, UploadSignaturesResponse, UseRegistrationTokenRequest, UseRegistrationTokenResponse,
+        user_service_server::UserService,
     },
 };
 use tonic::{Request, Response, Status};
@@ -99,6 +100,10 @@ impl UserService for Rpc {
 
     async fn change_push_rule(&self, request: Request<ChangePushRuleRequest>) -> Result<Response<ChangePushRuleResponse>, Status> {
         answer(app::change_push_rule::change_push_rule(&self.0, request.into_inner())).await
+    }
+
+    async fn set_pusher(&self, request: Request<SetPusherRequest>) -> Result<Response<SetPusherResponse>, Status> {
+        answer(app::set_pusher::set_pusher(&self.0, request.into_inner())).await
     }
 
     async fn set_tag(&self, request: Request<SetTagRequest>) -> Result<Response<SetTagResponse>, Status> {

@@ -22,10 +22,12 @@ mod login;
 mod login_fallback;
 mod logout;
 mod msisdn;
+mod notifications;
 mod oauth2;
 mod pages;
 mod profile;
 mod public_rooms;
+mod pushers;
 mod pushrules;
 mod refresh;
 mod register;
@@ -136,9 +138,11 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getPublicRooms" => get(public_rooms::get),
         "getLocalAliases" => get(rooms::aliases::get),
         "getRoomTags" => get(user::tags::get),
+        "getNotifications" => get(notifications::get),
         "getJoinedRooms" => get(joined_rooms::get),
         "getUserProfile" => get(profile::get),
         "getProfileField" => get(profile::get_field),
+        "getPushers" => get(pushers::all),
         "getPushRules" => get(pushrules::all),
         "getPushRulesGlobal" => get(pushrules::global),
         "getPushRule" => get(pushrules::rule),
@@ -208,6 +212,7 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
             post(msisdn::request_token)
         }
         "deleteDevices" => post(delete_devices::post),
+        "postPusher" => post(pushers::set),
         "uploadKeys" => post(keys::upload::post),
         "queryKeys" => post(keys::query::post),
         "claimKeys" => post(keys::claim::post),

@@ -44,6 +44,7 @@ pub(crate) enum Call {
     SetAccountData(userserver::SetAccountDataRequest),
     MoveFullyRead(userserver::MoveFullyReadRequest),
     SetTag(userserver::SetTagRequest),
+    SetPusher(userserver::SetPusherRequest),
     ChangePushRule(userserver::ChangePushRuleRequest),
     PutFilter(userserver::PutFilterRequest),
     SendToDevice(userserver::SendToDeviceRequest),
@@ -313,6 +314,16 @@ impl UserService for Fakes {
         request: Request<userserver::ChangePushRuleRequest>,
     ) -> Result<Response<userserver::ChangePushRuleResponse>, Status> {
         self.note("ChangePushRule", Call::ChangePushRule(request.into_inner()), userserver::ChangePushRuleResponse {})
+    }
+
+    async fn set_pusher(
+        &self,
+        request: Request<userserver::SetPusherRequest>,
+    ) -> Result<Response<userserver::SetPusherResponse>, Status> {
+        let request = request.into_inner();
+        // What has this key was set after everything else, what has another before.
+        let at = if request.pushkey == "late" { i64::MAX } else { 7 };
+        self.note("SetPusher", Call::SetPusher(request), userserver::SetPusherResponse { at })
     }
 
     async fn set_tag(&self, request: Request<userserver::SetTagRequest>) -> Result<Response<userserver::SetTagResponse>, Status> {

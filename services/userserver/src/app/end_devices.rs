@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use banyan_core::ServiceError;
 use banyan_proto::users::{Device, DeviceKeysRemoved, UserEntry, user_entry::Kind};
 
-use super::{entries, to_device_queue::discard_all};
+use super::{entries, set_pusher, to_device_queue::discard_all};
 use crate::{
     host::Inner,
     shard::{MAX_GROUP, Turn},
@@ -19,7 +19,8 @@ pub(super) async fn end_devices(
     devices: BTreeMap<String, Device>,
 ) -> Result<(), ServiceError> {
     discard_all(inner, &mut turn, user_id, devices.keys()).await?;
-    let mut group: Vec<UserEntry> = Vec::new();
+    // At most as many as fit into one group beside a device.
+    let mut group: Vec<UserEntry> = set_pusher::of_devices(inner, user_id, |device_id| devices.contains_key(device_id)).await?;
     let mut seen_by_others = false;
     for (device_id, device) in devices {
         let (keys, had_identity) = keys_removed(inner, user_id, &device_id).await?;

@@ -2,9 +2,9 @@
 
 use banyan_proto::users::{
     AccessToken, AccessTokenIssued, AccessTokensRevoked, Account, Departure, DepartureChanged, Device, DeviceChanged,
-    DeviceListChanged, ProfileChanged, RefreshToken, RefreshTokenIssued, UserEntry, user_entry::Kind,
+    DeviceListChanged, ProfileChanged, Pusher, PusherChanged, RefreshToken, RefreshTokenIssued, UserEntry, user_entry::Kind,
 };
-use banyan_users::TokenHash;
+use banyan_users::{PusherKey, TokenHash};
 use prost::bytes::Bytes;
 
 /// An entry about a user.
@@ -45,6 +45,12 @@ pub(crate) fn departure(user_id: &str, departure: Option<Departure>) -> UserEntr
 /// A profile field, as JSON.
 pub(crate) fn profile(user_id: &str, field: &str, value: Vec<u8>) -> UserEntry {
     entry(user_id, Kind::Profile(ProfileChanged { field: field.to_owned(), value: value.into() }))
+}
+
+/// A pusher as it is from now on; `None`: gone.
+pub(crate) fn pusher(user_id: &str, key: &PusherKey, pusher: Option<Pusher>) -> UserEntry {
+    let PusherKey { app_id, pushkey } = key.clone();
+    entry(user_id, Kind::Pusher(PusherChanged { app_id, pushkey, pusher }))
 }
 
 /// The id of the device that a command made or replaced, from its entries about the user.

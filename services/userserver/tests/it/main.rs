@@ -13,6 +13,7 @@ mod oauth;
 mod password;
 mod profile;
 mod push_rules;
+mod pushers;
 mod refresh;
 mod register;
 mod registration_token;
