@@ -111,7 +111,8 @@ pub struct WriteBatch {
     pub at: TimestampMicros,
 }
 
-/// Tables of rows. All reads see every write that was acknowledged before they began (QUORUM).
+/// Tables of rows. All reads see every write that was acknowledged before they began (QUORUM); a write that is under way, or whose
+/// outcome its caller does not know, may be seen by one read and missed by the next.
 #[async_trait]
 pub trait TableStore: Send + Sync + 'static {
     /// Reads one row.

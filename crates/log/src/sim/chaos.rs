@@ -60,6 +60,7 @@ fn bad_faults(world: &World, rng: &mut ChaCha8Rng) -> Faults {
         unknown_delayed: chance(0.15),
         duplicated: chance(0.3),
         half_applied: chance(0.3),
+        stale_reads: chance(1.0),
         delay: Duration::from_millis(1)..Duration::from_millis(rng.random_range(10..8000)),
         ..calm_faults(world.twist)
     }

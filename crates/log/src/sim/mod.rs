@@ -1,10 +1,10 @@
 //! The log under a seeded storm: nodes that steal logs from each other, pause and die, a store that answers late, twice, unknown or not
-//! at all and forgets what it had not synced, a bus that loses everything. One thread, tokio's clock paused, everything drawn from
+//! at all, reads what is old and forgets what it had not synced, a bus that loses everything. One thread, tokio's clock paused, everything drawn from
 //! one seed, so that a failing schedule replays exactly:
 //!
 //! `BANYAN_SIM_SEED=17 BANYAN_SIM_SCHEDULES=1 cargo test -p banyan-log simulation`
 //!
-//! `BANYAN_SIM_SCHEDULES` alone runs any number of schedules from seed 0 on (1,000 by default).
+//! `BANYAN_SIM_SCHEDULES` alone runs any number of schedules from seed 0 on (3,000 by default).
 
 mod actors;
 mod chaos;

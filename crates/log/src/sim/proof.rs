@@ -11,7 +11,7 @@ use super::{
     schedule::{Summary, Twist, run},
 };
 
-const DEFAULT_SCHEDULES: u64 = 1000;
+const DEFAULT_SCHEDULES: u64 = 3000;
 
 #[expect(clippy::disallowed_methods, reason = "how a person steers a test run")]
 fn number(name: &str) -> Option<u64> {
@@ -70,6 +70,7 @@ fn schedules_are_rough_and_busy() {
     // Clients insist, so that few are left without an answer in the end.
     assert!(sum(|summary| summary.unknown) > 3, "{summaries:?}");
     assert!(epochs > 200, "{summaries:?}");
+    assert!(summaries.iter().map(|summary| summary.stale_reads).sum::<u64>() > 3, "{summaries:?}");
 }
 
 fn is_caught(twist: Twist) {
@@ -82,12 +83,15 @@ macro_rules! caught {
 }
 
 const fn sabotage(rule: Sabotage) -> Twist {
-    Twist { sabotage: Some(rule), broken: Broken { no_fence: false, raises_nothing: false }, forgets_promises: false }
+    Twist { sabotage: Some(rule), ..SOUND }
 }
 
-const fn broken(no_fence: bool, raises_nothing: bool, forgets_promises: bool) -> Twist {
-    Twist { sabotage: None, broken: Broken { no_fence, raises_nothing }, forgets_promises }
+const fn broken(broken: Broken) -> Twist {
+    Twist { broken, ..SOUND }
 }
+
+const SOUND: Twist = Twist { sabotage: None, broken: WHOLE, forgets_promises: false, reads_at_one: false };
+const WHOLE: Broken = Broken { no_fence: false, raises_nothing: false };
 
 caught! {
     plain_timestamps_are_caught: sabotage(Sabotage::PlainTimestamps),
@@ -99,7 +103,8 @@ caught! {
     reading_the_end_before_the_fence_is_caught: sabotage(Sabotage::ReadBeforeFence),
     answering_before_applying_is_caught: sabotage(Sabotage::AnswerEarly),
     forgetting_requests_is_caught: sabotage(Sabotage::ForgetRequests),
-    a_store_without_a_fence_is_caught: broken(true, false, false),
-    a_store_that_does_not_raise_heads_is_caught: broken(false, true, false),
-    a_store_that_forgets_its_promises_is_caught: broken(false, false, true),
+    a_store_without_a_fence_is_caught: broken(Broken { no_fence: true, ..WHOLE }),
+    a_store_that_does_not_raise_heads_is_caught: broken(Broken { raises_nothing: true, ..WHOLE }),
+    a_store_that_forgets_its_promises_is_caught: Twist { forgets_promises: true, ..SOUND },
+    a_store_read_at_one_is_caught: Twist { reads_at_one: true, ..SOUND },
 }

@@ -54,6 +54,7 @@ pub(super) struct Twist {
     pub(super) sabotage: Option<Sabotage>,
     pub(super) broken: Broken,
     pub(super) forgets_promises: bool,
+    pub(super) reads_at_one: bool,
 }
 
 /// Time as a node sees it: tokio's, which is paused, and a little off.
@@ -112,6 +113,7 @@ pub(super) struct Summary {
     pub(super) unknown: usize,
     pub(super) epochs: u64,
     pub(super) sightings: usize,
+    pub(super) stale_reads: u64,
     /// Of everything that was committed and answered, for comparing two runs.
     pub(super) digest: String,
 }
@@ -322,6 +324,7 @@ pub(super) fn calm_faults(twist: Twist) -> Faults {
         latency: Duration::from_micros(200)..Duration::from_millis(4),
         crash_window: Duration::from_secs(2),
         forgets_promises: twist.forgets_promises,
+        reads_at_one: twist.reads_at_one,
         ..Faults::default()
     }
 }

@@ -56,6 +56,7 @@ pub(super) async fn judge(world: &World) -> Result<Summary, String> {
         summary.unknown += usize::from(outcome.answer == Answer::Unknown);
         format!("{outcome:?}").hash(&mut digest);
     }
+    summary.stale_reads = world.control.stale_reads();
     summary.sightings = world.ledger.sightings().iter().map(|sighting| sighting.entries.len()).sum();
     summary.digest = format!("{:016x}", digest.finish());
     Ok(summary)

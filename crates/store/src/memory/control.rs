@@ -38,6 +38,12 @@ impl MemoryControl {
         self.0.engine.lock().inject(target, fault);
     }
 
+    /// How many reads missed a write so far ([`Faults::stale_reads`]).
+    #[must_use]
+    pub fn stale_reads(&self) -> u64 {
+        self.0.engine.lock().stale_reads
+    }
+
     /// The writes that have not happened yet, oldest first: held by hand, or delayed by chance.
     #[must_use]
     pub fn late_writes(&self) -> Vec<LateWrite> {

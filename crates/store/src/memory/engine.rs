@@ -12,10 +12,11 @@ use rand_chacha::ChaCha8Rng;
 
 use super::{
     faults::{Faults, WriteFault},
-    state::{Before, Change, State},
+    state::{Before, Change, Partition, State},
+    unsettled::Unsettled,
 };
 use crate::{
-    Key, StoreError, WriteBatch,
+    StoreError, WriteBatch,
     conditional::{Conditional, HeadWrite, Outcome, OwnerWrite, ValueWrite},
 };
 
@@ -54,6 +55,11 @@ pub(super) struct Engine {
     injected: Vec<(Target, WriteFault)>,
     /// What a crash may take back, oldest first.
     history: VecDeque<(TimestampMicros, Before)>,
+    unsettled: Unsettled,
+    /// How many reads were stale.
+    pub(super) stale_reads: u64,
+    /// Writes that their caller will be told happened, once the answer has travelled.
+    answered: Vec<(Partition, u64)>,
 }
 
 impl Engine {
@@ -68,6 +74,9 @@ impl Engine {
             next_late: 0,
             injected: Vec::new(),
             history: VecDeque::new(),
+            unsettled: Unsettled::default(),
+            stale_reads: 0,
+            answered: Vec::new(),
         }
     }
 
@@ -101,7 +110,7 @@ impl Engine {
     /// Makes a late write happen now; answers whether there was one.
     pub(super) fn release(&mut self, id: u64, now: TimestampMicros) -> bool {
         let Some(late) = self.late.remove(&id) else { return false };
-        self.commit(&late.change, now);
+        drop(self.commit(&late.change, now));
         true
     }
 
@@ -130,10 +139,10 @@ impl Engine {
         };
         let unknown = || Err(StoreError::Unknown("injected".to_owned()));
         match fault {
-            None | Some(WriteFault::Unavailable) => Ok(self.commit(&change, now)),
+            None | Some(WriteFault::Unavailable) => Ok(self.commit_answered(&change, now)),
             Some(WriteFault::UnknownLost) => unknown(),
             Some(WriteFault::UnknownApplied) => {
-                self.commit(&change, now);
+                drop(self.commit(&change, now));
                 unknown()
             }
             Some(WriteFault::Held) => {
@@ -141,7 +150,7 @@ impl Engine {
                 unknown()
             }
             Some(WriteFault::Duplicated) => {
-                let outcome = self.commit(&change, now);
+                let outcome = self.commit_answered(&change, now);
                 self.keep(change, due);
                 Ok(outcome)
             }
@@ -200,28 +209,79 @@ impl Engine {
         (conditional && self.happens(duplicated)).then_some(WriteFault::Duplicated)
     }
 
-    fn commit(&mut self, change: &Change, now: TimestampMicros) -> Option<Outcome> {
-        let (outcome, before) = self.state.apply(change, now);
-        if let Some(before) = before {
-            self.history.push_back((now, before));
+    /// Makes a change that its caller is told of.
+    fn commit_answered(&mut self, change: &Change, now: TimestampMicros) -> Option<Outcome> {
+        let (outcome, unsettled) = self.commit(change, now);
+        self.answered.extend(unsettled);
+        outcome
+    }
+
+    fn commit(&mut self, change: &Change, now: TimestampMicros) -> (Option<Outcome>, Option<(Partition, u64)>) {
+        if let Change::Conditional(write) = change {
+            self.unsettled.completed(&write.partition());
         }
-        let horizon = now.0 - i64::try_from(self.faults.crash_window.as_micros()).unwrap_or(i64::MAX / 2);
-        while self.history.front().is_some_and(|(at, _)| at.0 < horizon) {
+        let (outcome, before) = self.state.apply(change, now);
+        let unsettled = before.map(|before| {
+            self.history.push_back((now, before.clone()));
+            (before.partition(), self.unsettled.begin(now, before))
+        });
+        let horizon = self.horizon(now);
+        while self.history.front().is_some_and(|(at, _)| *at < horizon) {
             self.history.pop_front();
         }
-        outcome
+        (outcome, unsettled)
+    }
+
+    fn horizon(&self, now: TimestampMicros) -> TimestampMicros {
+        TimestampMicros(now.0 - i64::try_from(self.faults.crash_window.as_micros()).unwrap_or(i64::MAX / 2))
+    }
+
+    /// What became certain in the operation that just ran, for [`Self::acknowledge`] once its caller has the answer.
+    pub(super) fn take_answered(&mut self) -> Vec<(Partition, u64)> {
+        std::mem::take(&mut self.answered)
+    }
+
+    pub(super) fn acknowledge(&mut self, answered: Vec<(Partition, u64)>) {
+        if self.faults.reads_at_one {
+            return;
+        }
+        for (partition, id) in answered {
+            self.unsettled.acknowledged(&partition, id);
+        }
+    }
+
+    /// A read at QUORUM.
+    pub(super) fn read<T>(&mut self, partition: &Partition, now: TimestampMicros, read: impl FnOnce(&State) -> T) -> T {
+        let horizon = self.horizon(now);
+        self.unsettled.repair(horizon);
+        let (unsettled, stale) = (self.unsettled.of(partition).len(), self.faults.stale_reads);
+        if unsettled == 0 || !self.happens(stale) {
+            return read(&self.state);
+        }
+        let missed = self.rng.random_range(1..=unsettled);
+        self.stale_reads += 1;
+        let mut seen = self.state.only(partition);
+        self.unsettled.of(partition).rev().take(missed).for_each(|before| seen.undo(before.clone()));
+        read(&seen)
+    }
+
+    /// A read at SERIAL.
+    pub(super) fn read_serial<T>(&mut self, partition: &Partition, read: impl FnOnce(&State) -> T) -> T {
+        self.unsettled.completed(partition);
+        read(&self.state)
     }
 
     /// Forgets, in each partition for itself, a random number of the newest writes that lie in the window.
     pub(super) fn crash(&mut self, now: TimestampMicros) {
-        let horizon = now.0 - i64::try_from(self.faults.crash_window.as_micros()).unwrap_or(i64::MAX / 2);
+        let horizon = self.horizon(now);
+        self.unsettled.clear();
         let forgets_promises = self.faults.forgets_promises;
         let history: Vec<Before> = std::mem::take(&mut self.history)
             .into_iter()
-            .filter(|(at, before)| at.0 >= horizon && (forgets_promises || !before.is_conditional()))
+            .filter(|(at, before)| *at >= horizon && (forgets_promises || !before.is_conditional()))
             .map(|(_, before)| before)
             .collect();
-        let mut newest: BTreeMap<(String, Key), u64> = BTreeMap::new();
+        let mut newest: BTreeMap<Partition, u64> = BTreeMap::new();
         for before in &history {
             *newest.entry(before.partition()).or_default() += 1;
         }
@@ -234,6 +294,16 @@ impl Engine {
                 *left -= 1;
                 self.state.undo(before);
             }
+        }
+    }
+}
+
+impl Conditional {
+    fn partition(&self) -> Partition {
+        match self {
+            Self::Owner(log, _) => Partition::Owner(*log),
+            Self::Head(log, bucket, _) => Partition::Bucket(*log, *bucket),
+            Self::Value(row, _) => Partition::Table(row.table, row.partition.clone()),
         }
     }
 }

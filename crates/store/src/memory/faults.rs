@@ -20,6 +20,13 @@ pub struct Faults {
     pub delay: Range<Duration>,
     /// `write_all` breaks off: some of its batches happen now, some after `delay`, some never.
     pub half_applied: f64,
+    /// A read that is not SERIAL misses some of the newest writes of its partition, as far as nobody was answered that they happened,
+    /// though another read may have shown them already. (An unanswered conditional write is complete once a SERIAL read or another
+    /// conditional write of its partition met it.)
+    pub stale_reads: f64,
+    /// A store that is read at ONE: stale reads miss acknowledged writes, too. A correct Banyan cannot run on this; it exists to show that
+    /// the invariants notice.
+    pub reads_at_one: bool,
     /// How long an operation travels to the store, and its answer back, each.
     pub latency: Range<Duration>,
     /// How far back [`super::MemoryControl::crash`] forgets.
@@ -39,6 +46,8 @@ impl Default for Faults {
             duplicated: 0.0,
             delay: Duration::from_millis(10)..Duration::from_secs(10),
             half_applied: 0.0,
+            stale_reads: 0.0,
+            reads_at_one: false,
             latency: Duration::ZERO..Duration::ZERO,
             crash_window: Duration::from_secs(10),
             forgets_promises: false,

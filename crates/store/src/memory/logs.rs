@@ -3,7 +3,10 @@
 use async_trait::async_trait;
 use banyan_core::{Epoch, LogId, LogSeq, TimestampMicros};
 
-use super::{MemoryStore, state::Change};
+use super::{
+    MemoryStore,
+    state::{Change, Partition},
+};
 use crate::{
     Append, Cas, Head, LogRow, LogStore, OwnerRow, StoreError,
     check::{MAX_READ, check_append},
@@ -13,7 +16,7 @@ use crate::{
 #[async_trait]
 impl LogStore for MemoryStore {
     async fn read_owner(&self, log: LogId) -> Result<Option<OwnerRow>, StoreError> {
-        self.read(|engine, _| engine.state.owner(log)).await
+        self.read(|engine, _| engine.read_serial(&Partition::Owner(log), |state| state.owner(log))).await
     }
 
     async fn create_owner(&self, log: LogId, row: OwnerRow) -> Result<Cas<OwnerRow>, StoreError> {
@@ -25,7 +28,7 @@ impl LogStore for MemoryStore {
     }
 
     async fn read_head(&self, log: LogId, bucket: u64) -> Result<Option<Head>, StoreError> {
-        self.read(|engine, _| engine.state.head(log, bucket)).await
+        self.read(|engine, _| engine.read_serial(&Partition::Bucket(log, bucket), |state| state.head(log, bucket))).await
     }
 
     async fn create_head(&self, log: LogId, bucket: u64, head: Head) -> Result<Cas<Head>, StoreError> {
@@ -42,7 +45,9 @@ impl LogStore for MemoryStore {
     }
 
     async fn read_log(&self, log: LogId, bucket: u64, from: LogSeq, limit: usize) -> Result<Vec<LogRow>, StoreError> {
-        self.read(|engine, _| engine.state.log(log, bucket, from, limit.min(MAX_READ))).await
+        let limit = limit.min(MAX_READ);
+        self.read(|engine, now| engine.read(&Partition::Bucket(log, bucket), now, |state| state.log(log, bucket, from, limit)))
+            .await
     }
 
     async fn drop_bucket(&self, log: LogId, bucket: u64) -> Result<(), StoreError> {

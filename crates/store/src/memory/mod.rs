@@ -8,6 +8,7 @@ mod faults;
 mod logs;
 mod state;
 mod tables;
+mod unsettled;
 
 use std::{fmt, sync::Arc};
 
@@ -100,13 +101,15 @@ impl MemoryStore {
         change: impl FnOnce(&mut Engine, banyan_core::TimestampMicros) -> Result<T, StoreError> + Send,
     ) -> Result<T, StoreError> {
         self.travel().await;
-        let (answer, outages) = {
+        let (answer, answered, outages) = {
             let mut engine = self.0.engine.lock();
             let now = self.0.clock.now();
-            (change(&mut engine, now), engine.outages)
+            (change(&mut engine, now), engine.take_answered(), engine.outages)
         };
         self.travel().await;
-        if self.0.engine.lock().outages == outages {
+        let mut engine = self.0.engine.lock();
+        if engine.outages == outages {
+            engine.acknowledge(answered);
             answer
         } else {
             Err(StoreError::Unknown("injected: the store went away while it answered".to_owned()))

@@ -35,18 +35,25 @@ pub(super) enum Before {
     Head { log: LogId, bucket: u64, head: Option<Head>, appended: Vec<LogSeq> },
 }
 
+/// A partition of the store.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Partition {
+    Table(&'static str, Key),
+    Owner(LogId),
+    Bucket(LogId, u64),
+}
+
 impl Before {
     /// Whether only a store that forgets its promises may take this back.
     pub(super) const fn is_conditional(&self) -> bool {
         !matches!(self, Self::Cells { conditional: false, .. })
     }
 
-    /// The partition's name: a crash forgets a suffix of each partition's writes.
-    pub(super) fn partition(&self) -> (String, Key) {
+    pub(super) fn partition(&self) -> Partition {
         match self {
-            Self::Cells { table, partition, .. } => ((*table).to_owned(), partition.clone()),
-            Self::Owner(log, _) => (format!("shard_owner {log}"), Key::new()),
-            Self::Head { log, bucket, .. } => (format!("shard_log {log} {bucket}"), Key::new()),
+            Self::Cells { table, partition, .. } => Partition::Table(table, partition.clone()),
+            Self::Owner(log, _) => Partition::Owner(*log),
+            Self::Head { log, bucket, .. } => Partition::Bucket(*log, *bucket),
         }
     }
 }
@@ -91,6 +98,24 @@ impl State {
     pub(super) fn log(&self, log: LogId, bucket: u64, from: LogSeq, limit: usize) -> Vec<LogRow> {
         let Some(bucket) = self.buckets.get(&(log, bucket)) else { return Vec::new() };
         bucket.rows.range(from..).take(limit).map(|(_, row)| row.clone()).collect()
+    }
+
+    /// A copy that holds nothing but one partition.
+    pub(super) fn only(&self, partition: &Partition) -> Self {
+        let mut copy = Self::default();
+        match partition {
+            Partition::Table(table, partition) => {
+                if let Some(rows) = self.tables.get(table).and_then(|partitions| partitions.get(partition)) {
+                    copy.tables.entry(table).or_default().insert(partition.clone(), rows.clone());
+                }
+            }
+            Partition::Owner(log) => copy.owners.extend(self.owners.get(log).map(|row| (*log, row.clone()))),
+            Partition::Bucket(log, bucket) => {
+                let key = (*log, *bucket);
+                copy.buckets.extend(self.buckets.get(&key).map(|bucket| (key, bucket.clone())));
+            }
+        }
+        copy
     }
 
     /// Makes a change; answers what it did (conditional ones) and how to take it back (unless nothing changed).

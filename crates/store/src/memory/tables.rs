@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use banyan_core::TimestampMicros;
 use bytes::Bytes;
 
-use super::{MemoryStore, state::Change};
+use super::{
+    MemoryStore,
+    state::{Change, Partition, State},
+};
 use crate::{
     Cas, Key, Page, Range, Row, StoreError, Table, TableStore, WriteBatch,
     cell::expiry,
@@ -27,20 +30,26 @@ fn row_id(table: &'static Table, partition: &Key, clustering: &Key) -> RowId {
 impl TableStore for MemoryStore {
     async fn get(&self, table: &'static Table, partition: &Key, clustering: &Key) -> Result<Option<Row>, StoreError> {
         self.0.tables.check_row(table, partition, clustering)?;
-        self.read(|engine, now| engine.state.get(table, partition, clustering, now)).await
+        let place = Partition::Table(table.name, partition.clone());
+        self.read(|engine, now| engine.read(&place, now, |state| state.get(table, partition, clustering, now))).await
     }
 
     async fn multi_get(&self, table: &'static Table, keys: &[(Key, Key)]) -> Result<Vec<Option<Row>>, StoreError> {
         self.0.tables.check_multi_get(table, keys)?;
         self.read(|engine, now| {
-            keys.iter().map(|(partition, clustering)| engine.state.get(table, partition, clustering, now)).collect()
+            let get = |(partition, clustering): &(Key, Key)| {
+                let place = Partition::Table(table.name, partition.clone());
+                engine.read(&place, now, |state| state.get(table, partition, clustering, now))
+            };
+            keys.iter().map(get).collect()
         })
         .await
     }
 
     async fn scan(&self, table: &'static Table, partition: &Key, range: Range) -> Result<Page, StoreError> {
         let range = self.0.tables.check_range(table, partition, range)?;
-        self.read(|engine, now| engine.state.scan(table, partition, &range, now)).await
+        let place = Partition::Table(table.name, partition.clone());
+        self.read(|engine, now| engine.read(&place, now, |state| state.scan(table, partition, &range, now))).await
     }
 
     async fn write(&self, batch: WriteBatch) -> Result<(), StoreError> {
@@ -84,6 +93,8 @@ impl TableStore for MemoryStore {
 
     async fn get_serial(&self, table: &'static Table, partition: &Key, clustering: &Key) -> Result<Option<Bytes>, StoreError> {
         self.0.tables.check_conditional(table, partition, clustering)?;
-        self.read(|engine, now| engine.state.get(table, partition, clustering, now).map(|row| row.value)).await
+        let place = Partition::Table(table.name, partition.clone());
+        let read = |state: &State, now| state.get(table, partition, clustering, now).map(|row| row.value);
+        self.read(|engine, now| engine.read_serial(&place, |state| read(state, now))).await
     }
 }

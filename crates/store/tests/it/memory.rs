@@ -206,3 +206,55 @@ async fn a_seed_repeats_itself() {
     assert_eq!(history(11).await, history(11).await);
     assert_ne!(history(11).await, history(12).await);
 }
+
+#[tokio::test]
+async fn a_stale_read_misses_only_what_nobody_was_answered() {
+    let (store, control, clock) = store(1);
+    let (partition, row) = (key!["p"], key!["a", 1]);
+    control.set_faults(Faults { stale_reads: 1.0, ..Faults::default() });
+    store.write(batch(&ROWS, key!["p"], 1, vec![put(key!["a", 1], "old")])).await.unwrap();
+    assert_eq!(value(&store, &ROWS, &partition, &row).await, Some(Bytes::from("old")), "it was acknowledged");
+    control.inject(Target::Table(ROWS.name), WriteFault::UnknownApplied);
+    store.write(batch(&ROWS, key!["p"], 3, vec![put(key!["a", 1], "new")])).await.unwrap_err();
+    assert_eq!(value(&store, &ROWS, &partition, &row).await, Some(Bytes::from("old")));
+    assert_eq!(store.scan(&ROWS, &partition, banyan_store::Range::all(9)).await.unwrap().rows[0].value, "old");
+    let keys = [(partition.clone(), row.clone())];
+    assert_eq!(store.multi_get(&ROWS, &keys).await.unwrap()[0].as_ref().unwrap().value, "old");
+    control.set_faults(Faults::default());
+    assert_eq!(value(&store, &ROWS, &partition, &row).await, Some(Bytes::from("new")), "another read shows it");
+    control.set_faults(Faults { stale_reads: 1.0, ..Faults::default() });
+    clock.advance(Faults::default().crash_window + Duration::from_secs(1));
+    assert_eq!(value(&store, &ROWS, &partition, &row).await, Some(Bytes::from("new")), "it was repaired");
+}
+
+#[tokio::test]
+async fn an_acknowledged_write_takes_along_what_it_was_written_over() {
+    let (store, control, _) = store(1);
+    control.set_faults(Faults { stale_reads: 1.0, ..Faults::default() });
+    control.inject(Target::Table(ROWS.name), WriteFault::UnknownApplied);
+    store.write(batch(&ROWS, key!["p"], 1, vec![put(key!["a", 1], "v")])).await.unwrap_err();
+    assert_eq!(value(&store, &ROWS, &key!["p"], &key!["a", 1]).await, None);
+    store.write(batch(&ROWS, key!["p"], 1, vec![put(key!["a", 1], "v")])).await.unwrap();
+    assert_eq!(value(&store, &ROWS, &key!["p"], &key!["a", 1]).await, Some(Bytes::from("v")));
+}
+
+#[tokio::test]
+async fn reads_at_serial_are_never_stale_and_complete_what_they_met() {
+    let (store, control, _) = store(1);
+    control.set_faults(Faults { stale_reads: 1.0, ..Faults::default() });
+    store.create_head(LOG, 0, head(1, 0)).await.unwrap();
+    control.inject(Target::Append(LOG), WriteFault::UnknownApplied);
+    store.append(LOG, &entries(1, 0, 1, 7)).await.unwrap_err();
+    assert_eq!(store.read_log(LOG, 0, LogSeq(0), 9).await.unwrap(), []);
+    assert_eq!(store.read_head(LOG, 0).await.unwrap().unwrap().batch_id, 7);
+    assert_eq!(store.read_log(LOG, 0, LogSeq(0), 9).await.unwrap().len(), 1);
+
+    let (partition, row) = (key!["p"], key!["k"]);
+    control.inject(Target::Table(PROMISES.name), WriteFault::UnknownApplied);
+    store.insert(&PROMISES, &partition, &row, Bytes::from("1"), None).await.unwrap_err();
+    assert_eq!(store.get(&PROMISES, &partition, &row).await.unwrap(), None);
+    let refused = store.insert(&PROMISES, &partition, &row, Bytes::from("2"), None).await.unwrap();
+    assert_eq!(refused, Cas::Refused(Some(Bytes::from("1"))));
+    assert_eq!(store.get(&PROMISES, &partition, &row).await.unwrap().unwrap().value, "1");
+    assert_eq!(store.get_serial(&PROMISES, &partition, &row).await.unwrap(), Some(Bytes::from("1")));
+}
