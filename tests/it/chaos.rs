@@ -1,15 +1,24 @@
 //! A cluster of two replicas of every role loses nothing when things break: while 20 rooms receive messages, processes are killed,
 //! paused and restarted, and the bus goes away. Prints the stall that senders saw; asserts nothing about time.
 
-use std::time::Duration;
+use std::{
+    io::{self, Write as _},
+    time::Duration,
+};
 
 use banyan_tests::{Cluster, Homeserver, Traffic};
 
 const ROOMS: usize = 20;
 
+/// Says how long senders stood still, to whoever watches the run: a test that passes keeps what it prints to itself.
+async fn tell(traffic: &Traffic, what: &str) {
+    let stall = traffic.longest_stall().await;
+    let _ = writeln!(io::stderr(), "{what}: the longest stall of a sender was {stall:?}");
+}
+
 async fn told(traffic: &Traffic, what: &str) {
     traffic.progress(5).await;
-    println!("{what}: the longest stall of a sender was {:?}", traffic.longest_stall().await);
+    tell(traffic, what).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -18,7 +27,7 @@ async fn nothing_acknowledged_is_lost_whatever_breaks() {
     let servers: Vec<Homeserver> = cluster.client_urls().iter().map(|url| Homeserver::new(url)).collect();
     let traffic = Traffic::start(&servers, ROOMS, "chaos").await.unwrap();
     traffic.progress(10).await;
-    println!("nothing broken: the longest stall of a sender was {:?}", traffic.longest_stall().await);
+    tell(&traffic, "nothing broken").await;
 
     // Each replica owns about half of the rooms' shards.
     cluster.replica("roomserver", 0).kill();
@@ -33,7 +42,7 @@ async fn nothing_acknowledged_is_lost_whatever_breaks() {
 
     cluster.nats.stop();
     tokio::time::sleep(Duration::from_secs(10)).await;
-    println!("NATS away for 10 s: the longest stall of a sender was {:?}", traffic.longest_stall().await);
+    told(&traffic, "NATS away for 10 s and more").await;
     cluster.nats.run().await;
     told(&traffic, "and its return").await;
 
@@ -44,7 +53,7 @@ async fn nothing_acknowledged_is_lost_whatever_breaks() {
     told(&traffic, "every replica restarted, one by one").await;
 
     let messages = traffic.finish().await;
-    println!("{messages} messages, each acknowledged and received once and in order");
+    let _ = writeln!(io::stderr(), "{messages} messages, each acknowledged and received once and in order");
 }
 
 #[tokio::test(flavor = "multi_thread")]

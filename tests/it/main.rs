@@ -6,6 +6,7 @@ mod accounts;
 mod chaos;
 mod clients;
 mod faults;
+mod launch;
 mod oauth;
 mod operations;
 mod structure;
