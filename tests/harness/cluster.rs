@@ -7,13 +7,20 @@ use banyan_testkit::{
     nats::Nats,
 };
 use futures::future::join_all;
+use tokio::sync::{Mutex, MutexGuard};
 
 use crate::node::{Common, Node};
 
 /// The roles, in the order in which they are started.
 pub const ROLES: [&str; 5] = ["roomserver", "userserver", "sync", "federation-api", "client-api"];
 
-/// An installation of many processes.
+/// Waits until no other cluster runs in this test binary: ten processes and a database are what a machine of two cores can bear.
+pub async fn turn() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
+}
+
+/// An installation of many processes. One runs at a time in a test binary; the others wait.
 #[derive(Debug)]
 pub struct Cluster {
     /// The event bus.
@@ -23,6 +30,8 @@ pub struct Cluster {
     /// Processes by role.
     nodes: Vec<(&'static str, Node)>,
     _dir: tempfile::TempDir,
+    /// The last to go: fields are dropped in this order.
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Cluster {
@@ -31,6 +40,7 @@ impl Cluster {
     /// # Panics
     /// If anything does not start.
     pub async fn start(replicas: usize, tenants: &[&str]) -> Self {
+        let turn = turn().await;
         let (cassandra, nats) = tokio::join!(Cassandra::start(CassandraOptions::default()), Nats::start());
         let dir = tempfile::tempdir().expect("a directory");
         let mut common = Common::clustered(&cassandra.contact_point(), &Cassandra::fresh_keyspace(), &nats.url()).cheap_passwords();
@@ -38,7 +48,7 @@ impl Cluster {
             common = common.tenant(tenant, n == 0);
         }
         let nodes = nodes(replicas, dir.path(), &common);
-        let mut cluster = Self { nats, cassandra, nodes, _dir: dir };
+        let mut cluster = Self { nats, cassandra, nodes, _dir: dir, _turn: turn };
         cluster.start_all().await;
         cluster
     }

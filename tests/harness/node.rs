@@ -13,7 +13,7 @@ use nix::sys::signal::Signal;
 use crate::{Homeserver, binary};
 
 /// Long enough for a debug build on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What all processes of an installation have in common, as TOML: store, bus, tenants and anything else.
 #[derive(Clone, Debug, Default)]

@@ -115,6 +115,7 @@ fn told(collector: &Collector, spans: &[Span], poll: &Span) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_trace_crosses_a_cluster() {
+    let _turn = banyan_tests::cluster::turn().await;
     let collector = Collector::start().await;
     let (cassandra, nats) = tokio::join!(Cassandra::start(CassandraOptions::default()), Nats::start());
     let dir = tempfile::tempdir().unwrap();
