@@ -3,35 +3,29 @@
 use std::{sync::Arc, time::Duration};
 
 use banyan_core::LogSeq;
-use tokio::time::Instant;
 
 use crate::tails::Tails;
 
-/// How often what came meanwhile is waited for, too: in a busy room there is always something.
-const ROUNDS: usize = 3;
-
-/// The patience of one response.
+/// The patience of one response: it waits once. What came meanwhile is not waited for, too: in a busy room there is always something, and
+/// a client that is told late is told of less, for timelines are limited.
 #[derive(Debug)]
 pub(crate) struct Patience {
-    until: Option<Instant>,
     most: Duration,
-    rounds: usize,
+    waited: bool,
 }
 
 impl Patience {
-    /// Waits for `most` in all.
+    /// Waits for `most`.
     pub(crate) const fn new(most: Duration) -> Self {
-        Self { until: None, most, rounds: 0 }
+        Self { most, waited: false }
     }
 
     /// Waits for push rules to be checked on these events. False: there was nothing to wait for, or it was waited long enough.
     pub(crate) async fn wait(&mut self, tails: &Tails, events: &[(Arc<str>, LogSeq)]) -> bool {
-        if events.is_empty() || self.rounds == ROUNDS {
+        if events.is_empty() || self.waited || self.most.is_zero() {
             return false;
         }
-        self.rounds += 1;
-        let until = *self.until.get_or_insert_with(|| Instant::now() + self.most);
-        let left = until.saturating_duration_since(Instant::now());
-        !left.is_zero() && tails.judged(events, left).await
+        self.waited = true;
+        tails.judged(events, self.most).await
     }
 }
