@@ -19,13 +19,13 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     get("/_matrix/client/v1/media/download/{serverName}/{mediaId}/{fileName}", "getContentOverrideNameAuthed").guest().limited(),
     get("/_matrix/client/v1/media/preview_url", "getUrlPreviewAuthed").limited(),
     get("/_matrix/client/v1/media/thumbnail/{serverName}/{mediaId}", "getContentThumbnailAuthed").guest().limited(),
-    get("/_matrix/client/v1/mutual_rooms", "getMutualRooms").limited(),
+    get("/_matrix/client/v1/mutual_rooms", "getMutualRooms").limited().by("mutual_rooms.rs"),
     get("/_matrix/client/v1/register/m.login.registration_token/validity", "registrationTokenValidity")
         .public()
         .limited()
         .by("register/token_validity.rs"),
-    get("/_matrix/client/v1/room_summary/{roomIdOrAlias}", "getRoomSummary").optional(),
-    get("/_matrix/client/v1/rooms/{roomId}/hierarchy", "getSpaceHierarchy").limited(),
+    get("/_matrix/client/v1/room_summary/{roomIdOrAlias}", "getRoomSummary").optional().by("room_summary.rs"),
+    get("/_matrix/client/v1/rooms/{roomId}/hierarchy", "getSpaceHierarchy").limited().by("rooms/hierarchy.rs"),
     get("/_matrix/client/v1/rooms/{roomId}/relations/{eventId}", "getRelatingEvents").by("rooms/relations.rs"),
     get("/_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}", "getRelatingEventsWithRelType").by("rooms/relations.rs"),
     get("/_matrix/client/v1/rooms/{roomId}/relations/{eventId}/{relType}/{eventType}", "getRelatingEventsWithRelTypeAndEventType")
@@ -209,6 +209,14 @@ pub(super) const EXTENSIONS: &[Endpoint] = &[
     // MSC4186, under the name that clients know it by, and the one that it is to have.
     post("/_matrix/client/unstable/org.matrix.simplified_msc3575/sync", "slidingSync").guest().by("sliding_sync.rs"),
     post("/_matrix/client/v4/sync", "slidingSyncStable").guest().by("sliding_sync.rs"),
+    // What the specification took up later, under the names that clients still use: MSC3266 and MSC2666.
+    get("/_matrix/client/unstable/im.nheko.summary/rooms/{roomIdOrAlias}/summary", "getRoomSummaryUnstable")
+        .optional()
+        .by("room_summary.rs"),
+    get("/_matrix/client/unstable/im.nheko.summary/summary/{roomIdOrAlias}", "getSummaryUnstable").optional().by("room_summary.rs"),
+    get("/_matrix/client/unstable/uk.half-shot.msc2666/user/mutual_rooms", "getMutualRoomsUnstable")
+        .limited()
+        .by("mutual_rooms.rs"),
     // Banyan's own; docs/operations.md describes it.
     get("/_banyan/admin/v1/reports", "getReports").limited().by("banyan_reports.rs"),
     get("/_synapse/admin/v1/register", "getSharedSecretNonce").public().by("synapse_register.rs"),

@@ -3,7 +3,7 @@
 use banyan_proto::rooms::RoomSummary;
 use ruma::{OwnedRoomId, RoomId};
 
-use super::RoomReader;
+use super::{RoomReader, StateEvent};
 use crate::{
     ReadError,
     summary::{self, TYPES},
@@ -51,6 +51,21 @@ impl RoomReader {
             summaries.push(Some(summary::summarise(head, state)));
         }
         Ok(summaries)
+    }
+
+    /// The rooms that a space names as its children: the m.space.child events, at most `most` in a room of usual size; in no order.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn space_children(&self, room_id: &RoomId, most: usize) -> Result<Vec<StateEvent>, ReadError> {
+        const CHILD: &str = "m.space.child";
+        let Some(head) = self.head(room_id).await? else { return Ok(Vec::new()) };
+        let rows = current_state::scan_some(&*self.inner.store, room_id, head.current_buckets, Some(CHILD), most).await?;
+        let mut events = Vec::with_capacity(rows.len());
+        for ((event_type, state_key), row) in rows {
+            events.extend(self.with_body(room_id, (&event_type, &state_key), row).await?);
+        }
+        Ok(events)
     }
 
     /// The summary of one room.

@@ -9,6 +9,9 @@ use crate::{
     tables::{membership_by_user, transaction},
 };
 
+/// Memberships that are read in one go.
+const AT_ONCE: usize = 500;
+
 impl RoomReader {
     /// All rooms a user was ever in, with the latest membership in each.
     ///
@@ -33,6 +36,22 @@ impl RoomReader {
     /// The store's.
     pub async fn membership(&self, user_id: &UserId, room_id: &RoomId) -> Result<Option<MembershipRow>, ReadError> {
         membership_by_user::get(&*self.inner.store, user_id, room_id).await
+    }
+
+    /// A user's latest memberships in several rooms, in the order asked.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn memberships_in<R: AsRef<RoomId> + Sync>(
+        &self,
+        user_id: &UserId,
+        room_ids: &[R],
+    ) -> Result<Vec<Option<MembershipRow>>, ReadError> {
+        let mut rows = Vec::with_capacity(room_ids.len());
+        for room_ids in room_ids.chunks(AT_ONCE) {
+            rows.extend(membership_by_user::multi_get(&*self.inner.store, user_id, room_ids).await?);
+        }
+        Ok(rows)
     }
 
     /// A user's membership in some state of a room; `leave` if the state has none.

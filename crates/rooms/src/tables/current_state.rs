@@ -150,11 +150,25 @@ pub type Entry = ((String, String), CurrentStateRow);
 /// # Errors
 /// The store's.
 pub async fn scan(store: &dyn Store, room_id: &RoomId, buckets: u32, event_type: Option<&str>) -> Result<Vec<Entry>, ReadError> {
-    let mut rows = scan_buckets(store, room_id, buckets, event_type).await?;
+    scan_some(store, room_id, buckets, event_type, MAX_ROWS).await
+}
+
+/// The same, but of each bucket at most `most` rows.
+///
+/// # Errors
+/// The store's.
+pub async fn scan_some(
+    store: &dyn Store,
+    room_id: &RoomId,
+    buckets: u32,
+    event_type: Option<&str>,
+    most: usize,
+) -> Result<Vec<Entry>, ReadError> {
+    let mut rows = scan_buckets(store, room_id, buckets, event_type, most).await?;
     // A room that is about to grow may have done so meanwhile: then some keys have moved on.
     let full = u64::from(buckets) * KEYS_PER_BUCKET * 9 / 10;
     if buckets < MAX_BUCKETS && rows.len() as u64 >= full {
-        rows.extend(scan_buckets(store, room_id, buckets * 2, event_type).await?);
+        rows.extend(scan_buckets(store, room_id, buckets * 2, event_type, most).await?);
     }
     let mut newest: HashMap<(String, String), CurrentStateRow> = HashMap::new();
     for row in &rows {
@@ -167,12 +181,18 @@ pub async fn scan(store: &dyn Store, room_id: &RoomId, buckets: u32, event_type:
     Ok(newest.into_iter().collect())
 }
 
-async fn scan_buckets(store: &dyn Store, room_id: &RoomId, buckets: u32, event_type: Option<&str>) -> Result<Vec<Row>, ReadError> {
+async fn scan_buckets(
+    store: &dyn Store,
+    room_id: &RoomId,
+    buckets: u32,
+    event_type: Option<&str>,
+    most: usize,
+) -> Result<Vec<Row>, ReadError> {
     let range = event_type.map_or_else(|| Range::all(1), |event_type| Range::prefix(key![event_type], 1));
     let parts: Vec<Vec<Row>> = stream::iter(0..i64::from(buckets.clamp(1, MAX_BUCKETS)))
         .map(|bucket| {
             let (partition, range) = (key![room_id.as_str(), bucket], range.clone());
-            async move { scan_all(store, &TABLE, &partition, range, MAX_ROWS).await }
+            async move { scan_all(store, &TABLE, &partition, range, most).await }
         })
         .buffer_unordered(8)
         .try_collect()

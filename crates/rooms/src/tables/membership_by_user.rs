@@ -36,6 +36,20 @@ pub async fn get(store: &dyn Store, user_id: &UserId, room_id: &RoomId) -> Resul
     get_row(store, &TABLE, key![user_id.as_str()], key![room_id.as_str()]).await
 }
 
+/// Reads a user's memberships in rooms, in the order asked. At most 10,000.
+///
+/// # Errors
+/// The store's.
+pub async fn multi_get<R: AsRef<RoomId>>(
+    store: &dyn Store,
+    user_id: &UserId,
+    room_ids: &[R],
+) -> Result<Vec<Option<MembershipRow>>, ReadError> {
+    let keys: Vec<_> = room_ids.iter().map(|id| (key![user_id.as_str()], key![id.as_ref().as_str()])).collect();
+    let rows = store.multi_get(&TABLE, &keys).await?;
+    rows.iter().map(|row| row.as_ref().map(|row| decode(&TABLE, row)).transpose()).collect()
+}
+
 /// Reads all memberships of a user.
 ///
 /// # Errors

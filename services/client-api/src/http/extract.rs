@@ -1,5 +1,7 @@
 //! What the guard found, for handlers.
 
+use std::convert::Infallible;
+
 use axum::extract::FromRequestParts;
 use banyan_http::MatrixError;
 use http::request::Parts;
@@ -11,6 +13,17 @@ pub(crate) struct Anyone(pub(crate) Visitor);
 
 /// Who asks, logged in.
 pub(crate) struct Caller(pub(crate) Requester);
+
+/// Who asks, if they are logged in.
+pub(crate) struct MaybeCaller(pub(crate) Option<Requester>);
+
+impl<S: Send + Sync> FromRequestParts<S> for MaybeCaller {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.extensions.get::<Requester>().cloned()))
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for Anyone {
     type Rejection = MatrixError;

@@ -22,6 +22,7 @@ mod login;
 mod login_fallback;
 mod logout;
 mod msisdn;
+mod mutual_rooms;
 mod notifications;
 mod oauth2;
 mod pages;
@@ -33,6 +34,7 @@ mod refresh;
 mod register;
 mod reply;
 mod room_keys;
+mod room_summary;
 mod rooms;
 mod send_to_device;
 mod sliding_sync;
@@ -136,6 +138,10 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getRoomIdByAlias" => get(directory::room::get),
         "getRoomVisibilityOnDirectory" => get(directory::list::get),
         "getPublicRooms" => get(public_rooms::get),
+        "getMutualRooms" | "getMutualRoomsUnstable" => get(mutual_rooms::get),
+        "getRoomSummary" => get(room_summary::get),
+        "getRoomSummaryUnstable" | "getSummaryUnstable" => get(room_summary::get_unstable),
+        "getSpaceHierarchy" => get(rooms::hierarchy::get),
         "getLocalAliases" => get(rooms::aliases::get),
         "getRoomTags" => get(user::tags::get),
         "getNotifications" => get(notifications::get),

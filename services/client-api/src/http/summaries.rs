@@ -24,6 +24,17 @@ pub(super) fn chunk(room_id: &RoomId, summary: &RoomSummary) -> Map<String, Valu
     chunk
 }
 
+/// The same with what else there is to say of a room (`RoomSummary`).
+pub(super) fn summary(room_id: &RoomId, summary: &RoomSummary) -> Map<String, Value> {
+    let mut shown = chunk(room_id, summary);
+    insert(&mut shown, "encryption", &summary.encryption);
+    insert(&mut shown, "room_version", &summary.room_version);
+    if !summary.allowed_room_ids.is_empty() {
+        shown.insert("allowed_room_ids".to_owned(), summary.allowed_room_ids.clone().into());
+    }
+    shown
+}
+
 /// What is set.
 fn insert(into: &mut Map<String, Value>, name: &str, text: &str) {
     if !text.is_empty() {

@@ -27,6 +27,7 @@ mod room_keys;
 mod rooms;
 mod sessions;
 mod sliding_sync;
+mod spaces;
 mod sync;
 mod tags;
 mod to_device;

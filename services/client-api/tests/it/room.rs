@@ -88,6 +88,7 @@ impl Room {
             next_arrival: self.arrival,
             joined: self.joined,
             current_buckets: 1,
+            room_type: self.events[0].0["content"]["type"].as_str().unwrap_or_default().to_owned(),
             ..RoomHead::default()
         };
         let entry = RoomEntry {

@@ -105,7 +105,10 @@ async fn what_the_server_can_do_is_told() {
     let world = World::new().await;
     let (_, body) = answer(world.request(Method::GET, "/_matrix/client/versions", None)).await;
     assert!(body["versions"].as_array().unwrap().contains(&json!("v1.19")));
-    assert_eq!(body["unstable_features"], json!({"org.matrix.simplified_msc3575": true}));
+    assert_eq!(
+        body["unstable_features"],
+        json!({"org.matrix.simplified_msc3575": true, "uk.half-shot.msc2666.query_mutual_rooms": true})
+    );
     let (_, body) = world.get(&format!("{V3}/capabilities")).await;
     assert_eq!(body["capabilities"]["m.room_versions"]["default"], "12");
     let (_, body) = answer(world.request(Method::GET, "/.well-known/matrix/client", None)).await;

@@ -5,6 +5,7 @@ pub(crate) mod ban;
 pub(crate) mod context;
 pub(crate) mod event;
 pub(crate) mod forget;
+pub(crate) mod hierarchy;
 pub(crate) mod initial_sync;
 pub(crate) mod invite;
 pub(crate) mod join;
