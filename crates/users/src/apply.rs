@@ -2,6 +2,7 @@
 
 mod key_backup;
 mod keys;
+pub(crate) mod names;
 mod pusher;
 mod report;
 
@@ -35,7 +36,11 @@ impl Applier for UserApplier {
         let seq = entry.seq.0;
         let kind = decoded.kind.ok_or("a user entry of a kind this version does not know")?;
         Ok(match kind {
-            Kind::Account(account) => vec![put(&ACCOUNT, key![user_id], key![], &Account { seq, ..account })],
+            Kind::Account(account) => {
+                let mut rows = names::of_account(user_id, &account);
+                rows.push(put(&ACCOUNT, key![user_id], key![], &Account { seq, ..account }));
+                rows
+            }
             Kind::Device(changed) => device(user_id, changed, seq),
             Kind::TokenIssued(issued) => vec![token(issued)?],
             Kind::TokensRevoked(revoked) => {
@@ -43,7 +48,11 @@ impl Applier for UserApplier {
                 let refresh = revoked.refresh_hashes.into_iter().map(|hash| delete(&REFRESH_TOKEN, key![hash], key![]));
                 access.chain(refresh).collect()
             }
-            Kind::Profile(changed) => vec![profile(user_id, changed, seq)],
+            Kind::Profile(changed) => {
+                let mut rows = names::of_profile(user_id, &changed);
+                rows.push(profile(user_id, changed, seq));
+                rows
+            }
             Kind::AccountData(changed) => vec![account_datum(user_id, changed, seq)],
             Kind::Filter(stored) => vec![filter(user_id, stored)],
             Kind::RegistrationToken(used) => vec![registration_token(used)?],

@@ -26,13 +26,14 @@ pub mod to_device;
 pub mod token;
 pub mod uia;
 pub mod user_id;
+pub mod user_search;
 
 pub use apply::UserApplier;
 pub use browser::{BrowserSession, BrowserSessions};
 pub use error::ReadError;
 pub use oauth::{OauthApprovals, OauthClients, OauthCodes, OauthDevices};
 pub use password::{PasswordConfig, Passwords};
-pub use reader::{AccountData, IGNORED_USERS, Notifying, PusherKey, RoomKeys, UserReader};
+pub use reader::{AccountData, IGNORED_USERS, NamedUsers, Notifying, PusherKey, RoomKeys, ShownProfile, UserReader};
 pub use shared_secret::SharedSecretRegistration;
 pub use short_token::ShortTokens;
 pub use tables::TABLES;

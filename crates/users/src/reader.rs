@@ -2,6 +2,7 @@
 
 mod key_backup;
 mod keys;
+mod names;
 mod notifying;
 mod pushers;
 mod report;
@@ -20,6 +21,7 @@ use serde_json::Value;
 
 pub use self::{
     key_backup::RoomKeys,
+    names::{NamedUsers, ShownProfile},
     notifying::{IGNORED_USERS, Notifying},
     pushers::PusherKey,
 };

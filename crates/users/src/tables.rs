@@ -35,6 +35,7 @@ mod to_device;
 mod to_device_message;
 mod to_device_queue;
 mod uia_session;
+mod user_name;
 
 pub(crate) use access_token::ACCESS_TOKEN;
 pub(crate) use account::ACCOUNT;
@@ -72,6 +73,7 @@ pub(crate) use to_device::TO_DEVICE;
 pub(crate) use to_device_message::TO_DEVICE_MESSAGE;
 pub(crate) use to_device_queue::TO_DEVICE_QUEUE;
 pub(crate) use uia_session::UIA_SESSION;
+pub(crate) use user_name::USER_NAME;
 
 /// Every table of this crate, for the schema.
 pub static TABLES: &[&Table] = &[
@@ -110,4 +112,5 @@ pub static TABLES: &[&Table] = &[
     &OAUTH_DEVICE_CODE,
     &OAUTH_USER_CODE,
     &UIA_SESSION,
+    &USER_NAME,
 ];

@@ -65,7 +65,7 @@ async fn every_kind_of_entry_is_seen_by_readers() {
     let token = AccessToken { user_id: ALICE.to_owned(), device_id: "PHONE".to_owned(), ..AccessToken::default() };
     let issued = AccessTokenIssued { token_hash: token_hash.clone().into(), token: Some(token.clone()) };
     apply(&world, 3, ALICE, Kind::TokenIssued(issued)).await;
-    let name = ProfileChanged { field: "displayname".to_owned(), value: b"\"Alice\"".to_vec().into() };
+    let name = ProfileChanged { field: "displayname".to_owned(), value: b"\"Alice\"".to_vec().into(), ..ProfileChanged::default() };
     apply(&world, 4, ALICE, Kind::Profile(name)).await;
     apply(&world, 5, ALICE, Kind::Filter(FilterStored { filter_id: "f".to_owned(), filter: b"{}".to_vec().into() })).await;
     let row = RegistrationTokenRow { completed: 2, ..RegistrationTokenRow::default() };
@@ -100,7 +100,8 @@ async fn every_kind_of_entry_is_seen_by_readers() {
     )
     .await;
     apply(&world, 8, ALICE, Kind::Device(DeviceChanged { device_id: "PHONE".to_owned(), device: None })).await;
-    apply(&world, 9, ALICE, Kind::Profile(ProfileChanged { field: "displayname".to_owned(), value: Vec::new().into() })).await;
+    let unnamed = ProfileChanged { field: "displayname".to_owned(), ..ProfileChanged::default() };
+    apply(&world, 9, ALICE, Kind::Profile(unnamed)).await;
     apply(&world, 10, ALICE, Kind::Departure(DepartureChanged { departure: None })).await;
     assert!(reader.departures(ShardId(0)).await.expect("read").is_empty());
     assert_eq!(reader.refresh_token(&hash).await.expect("read"), None);

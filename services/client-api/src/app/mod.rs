@@ -59,6 +59,7 @@ pub(crate) mod token_cache;
 pub(crate) mod uia;
 pub(crate) mod upgrade;
 pub(crate) mod upload_keys;
+pub(crate) mod user_search;
 
 use std::{fmt, ops::Deref, sync::Arc};
 

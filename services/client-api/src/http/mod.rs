@@ -42,7 +42,9 @@ mod summaries;
 mod synapse_register;
 mod synapse_reset_password;
 mod sync;
+mod thirdparty;
 mod user;
+mod user_directory;
 mod users;
 mod versions;
 mod voip;
@@ -142,6 +144,10 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getRoomSummary" => get(room_summary::get),
         "getRoomSummaryUnstable" | "getSummaryUnstable" => get(room_summary::get_unstable),
         "getSpaceHierarchy" => get(rooms::hierarchy::get),
+        "getProtocols" => get(thirdparty::protocols),
+        "getProtocolMetadata" | "queryLocationByProtocol" | "queryUserByProtocol" => get(thirdparty::of_protocol),
+        "queryLocationByAlias" => get(thirdparty::location),
+        "queryUserByID" => get(thirdparty::user),
         "getLocalAliases" => get(rooms::aliases::get),
         "getRoomTags" => get(user::tags::get),
         "getNotifications" => get(notifications::get),
@@ -229,6 +235,7 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "reportEvent" => post(rooms::report::event),
         "reportUser" => post(users::report::post),
         "queryPublicRooms" => post(public_rooms::post),
+        "searchUserDirectory" => post(user_directory::search::post),
         "createRoom" => post(create_room::post),
         "joinRoom" => post(join::post),
         "joinRoomById" => post(rooms::join::post),

@@ -13,7 +13,8 @@ const V3: &str = "/_matrix/client/v3";
 #[tokio::test]
 async fn profiles_are_read_and_written() {
     let world = World::new().await;
-    let change = ProfileChanged { field: "displayname".to_owned(), value: b"\"Alice\"".to_vec().into() };
+    let change =
+        ProfileChanged { field: "displayname".to_owned(), value: b"\"Alice\"".to_vec().into(), ..ProfileChanged::default() };
     world.user_entry(ALICE, Kind::Profile(change)).await;
     let profile = format!("{V3}/profile/{ALICE}");
     assert_eq!(world.get(&profile).await.1, json!({"displayname": "Alice"}));

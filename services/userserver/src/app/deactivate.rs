@@ -72,7 +72,7 @@ async fn clear(inner: &Inner, mut turn: Turn<'_>, user_id: &str, erase: bool) ->
 /// The removal of all that a user has beside what they sent.
 async fn belongings(inner: &Inner, user_id: &str) -> Result<Vec<UserEntry>, ServiceError> {
     let profile = inner.shared.reader.profile(user_id).await?;
-    let mut gone: Vec<_> = profile.keys().map(|field| entries::profile(user_id, field, Vec::new())).collect();
+    let mut gone: Vec<_> = profile.iter().map(|(field, value)| entries::profile(user_id, field, None, Some(value))).collect();
     // What the server supplies by itself has no entry.
     for data in inner.shared.reader.all_account_data(user_id).await?.into_iter().filter(|data| data.seq != 0) {
         let room_id = data.room_id.unwrap_or_default();

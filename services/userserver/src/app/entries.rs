@@ -6,6 +6,7 @@ use banyan_proto::users::{
 };
 use banyan_users::{PusherKey, TokenHash};
 use prost::bytes::Bytes;
+use serde_json::Value;
 
 /// An entry about a user.
 pub(crate) fn entry(user_id: &str, kind: Kind) -> UserEntry {
@@ -42,9 +43,11 @@ pub(crate) fn departure(user_id: &str, departure: Option<Departure>) -> UserEntr
     entry(user_id, Kind::Departure(DepartureChanged { departure }))
 }
 
-/// A profile field, as JSON.
-pub(crate) fn profile(user_id: &str, field: &str, value: Vec<u8>) -> UserEntry {
-    entry(user_id, Kind::Profile(ProfileChanged { field: field.to_owned(), value: value.into() }))
+/// A profile field: its value from now on, and that until now.
+pub(crate) fn profile(user_id: &str, field: &str, value: Option<&Value>, previous: Option<&Value>) -> UserEntry {
+    let json = |value: Option<&Value>| value.map(ToString::to_string).unwrap_or_default().into_bytes().into();
+    let previous = previous.filter(|_| field == "displayname");
+    entry(user_id, Kind::Profile(ProfileChanged { field: field.to_owned(), value: json(value), previous: json(previous) }))
 }
 
 /// A pusher as it is from now on; `None`: gone.

@@ -72,8 +72,8 @@ async fn make(
     let mut group = vec![entries::account(user_id, account)];
     if kind == Kind::User {
         // People without a name are hard to tell apart; the localpart is what every client would show.
-        let name = serde_json::Value::from(user_id::localpart(user_id).unwrap_or_default()).to_string();
-        group.push(entries::profile(user_id, "displayname", name.into_bytes()));
+        let name = serde_json::Value::from(user_id::localpart(user_id).unwrap_or_default());
+        group.push(entries::profile(user_id, "displayname", Some(&name), None));
     }
     let answer = match login {
         Some(wanted) => {

@@ -28,11 +28,11 @@ pub(crate) async fn set_profile(inner: &Inner, request: SetProfileRequest) -> Re
     if fields.get(&request.field) == value.as_ref() {
         return Ok(SetProfileResponse {});
     }
-    let encoded = value.as_ref().map(ToString::to_string).unwrap_or_default();
+    let entry = entries::profile(&command.user_id, &request.field, value.as_ref(), fields.get(&request.field));
     if let Some(value) = value {
-        fields.insert(request.field.clone(), value);
+        fields.insert(request.field, value);
         profile::check_size(fields.iter().map(|(name, value)| (name.as_str(), value)))?;
     }
-    turn.commit(vec![entries::profile(&command.user_id, &request.field, encoded.into_bytes())]).await?;
+    turn.commit(vec![entry]).await?;
     Ok(SetProfileResponse {})
 }

@@ -1,7 +1,7 @@
 //! Profiles.
 
 use banyan_core::ServiceError;
-use banyan_proto::userserver::SetProfileRequest;
+use banyan_proto::userserver::{DeactivateRequest, SetProfileRequest};
 use serde_json::{Value, json};
 
 use crate::world::{Process, World, answer, refusal};
@@ -30,6 +30,27 @@ async fn fields_are_set_and_removed() {
         set(&process, remove).await.expect("removed");
     }
     assert_eq!(process.reader().profile_field(ALICE, "displayname").await.expect("read"), None);
+}
+
+#[tokio::test]
+async fn users_are_found_by_the_name_that_they_have_and_no_other() {
+    let world = World::new();
+    let process = world.owner("a").await;
+    process.register(world.registration(ALICE)).await.expect("registered");
+    let found = async |prefix: &str| process.reader().users_named(None, prefix, 10).await.expect("read").user_ids;
+    assert_eq!(found("ali").await, [ALICE]);
+    for name in ["Cleo Kitty", "Kitty Alice"] {
+        set(&process, request(&world, "displayname", &json!(name))).await.expect("set");
+        assert_eq!((found("kitty").await, found("ali").await), (vec![ALICE.to_owned()], vec![ALICE.to_owned()]));
+    }
+    assert!(found("cleo").await.is_empty());
+    let remove = SetProfileRequest { value: Vec::new().into(), ..request(&world, "displayname", &json!(0)) };
+    set(&process, remove).await.expect("removed");
+    assert_eq!((found("kitty").await, found("ali").await), (Vec::new(), vec![ALICE.to_owned()]));
+    set(&process, request(&world, "displayname", &json!("Zoe"))).await.expect("set");
+    let erase = DeactivateRequest { caller: world.caller(ALICE), erase: true };
+    process.deactivate_account(erase).await.expect("deactivated");
+    assert!(found("ali").await.is_empty() && found("zoe").await.is_empty());
 }
 
 #[tokio::test]

@@ -1,0 +1,3 @@
+//! Below `/user_directory`.
+
+pub(crate) mod search;
