@@ -12,3 +12,4 @@ mod operations;
 mod structure;
 mod tenants;
 mod traces;
+mod unread;
