@@ -32,7 +32,7 @@ pub use self::{
     relations::RelationsQuery,
     state::{StateEvent, StateId},
     timeline::{Direction, TimelinePage, TimelineQuery},
-    unread::{MAIN, ReadUpto, RoomUnread, UnreadCounts, UnreadState},
+    unread::{MAIN, ReadUpto, RoomUnread, UnreadCounts, UnreadOfRoom, UnreadOfUser},
 };
 use crate::{
     ReadError, RoomPlace,

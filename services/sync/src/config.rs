@@ -34,6 +34,8 @@ pub struct SyncConfig {
     pub warm: HumanDuration,
     /// Events of a room's timeline where the filter sets no limit.
     pub default_limit: usize,
+    /// The same for rooms whose timeline goes on where the last response ended: a talk should have no holes for those who follow it.
+    pub live_limit: usize,
     /// Events of a room's timeline at most.
     pub max_limit: usize,
     /// Devices whose lazily loaded members are remembered.
@@ -58,6 +60,7 @@ impl Default for SyncConfig {
             unread_wait: HumanDuration::millis(500),
             warm: HumanDuration::secs(120),
             default_limit: 10,
+            live_limit: 50,
             max_limit: 500,
             lazy_devices: 10_000,
             state_cache_bytes: 32 << 20,

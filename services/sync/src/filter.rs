@@ -74,6 +74,8 @@ pub struct RoomEventFilter {
     contains_url: Option<bool>,
     /// Events at most.
     pub limit: usize,
+    /// Events at most of a timeline that goes on where the last response ended.
+    pub live_limit: usize,
     /// Members only as far as they are needed to show the timeline.
     pub lazy_load_members: bool,
     /// Send such members again even if they were sent before.
@@ -84,7 +86,7 @@ impl Filter {
     /// Takes everything, and so many events of a timeline.
     #[must_use]
     pub fn of_timeline(limit: usize) -> Self {
-        Self { timeline: RoomEventFilter { limit, ..RoomEventFilter::default() }, ..Self::default() }
+        Self { timeline: RoomEventFilter { limit, live_limit: limit, ..RoomEventFilter::default() }, ..Self::default() }
     }
 
     /// Reads a filter's JSON; empty: no filter.
@@ -99,8 +101,9 @@ impl Filter {
         };
         let room = definition.room.unwrap_or_default();
         let timeline = room.timeline.unwrap_or_default();
-        let limit = timeline.limit.unwrap_or(config.default_limit as u64);
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX).min(config.max_limit);
+        let wanted = timeline.limit.map(|limit| usize::try_from(limit).unwrap_or(usize::MAX));
+        let [limit, live_limit] =
+            [config.default_limit, config.live_limit].map(|default| wanted.unwrap_or(default).min(config.max_limit));
         let fields = definition.event_fields.map(|fields| fields.iter().map(|path| split_path(path)).collect());
         Ok(Self {
             event_fields: fields,
@@ -109,7 +112,7 @@ impl Filter {
             rooms: RoomSet::new(room.rooms, room.not_rooms),
             include_leave: room.include_leave.unwrap_or_default(),
             unread_threads: timeline.unread_thread_notifications.unwrap_or_default(),
-            timeline: RoomEventFilter { limit, ..RoomEventFilter::new(timeline) },
+            timeline: RoomEventFilter { limit, live_limit, ..RoomEventFilter::new(timeline) },
             state: RoomEventFilter::new(room.state.unwrap_or_default()),
             ephemeral: RoomEventFilter::new(room.ephemeral.unwrap_or_default()),
             room_account_data: RoomEventFilter::new(room.account_data.unwrap_or_default()),
@@ -177,6 +180,7 @@ impl RoomEventFilter {
     fn new(definition: RoomEventFilterDefinition) -> Self {
         Self {
             limit: usize::MAX,
+            live_limit: usize::MAX,
             contains_url: definition.contains_url,
             lazy_load_members: definition.lazy_load_members.unwrap_or_default(),
             include_redundant_members: definition.include_redundant_members.unwrap_or_default(),
@@ -239,7 +243,7 @@ mod tests {
     #[test]
     fn no_filter_takes_everything() {
         let filter = parse("").unwrap();
-        assert_eq!(filter.timeline.limit, 10);
+        assert_eq!((filter.timeline.limit, filter.timeline.live_limit), (10, 50));
         assert!(filter.rooms.takes("!a:b") && filter.account_data.takes_type("m.direct") && !filter.include_leave);
     }
 
@@ -258,7 +262,8 @@ mod tests {
 
     #[test]
     fn limits_have_a_maximum() {
-        assert_eq!(parse(r#"{"room":{"timeline":{"limit":3}}}"#).unwrap().timeline.limit, 3);
+        let few = parse(r#"{"room":{"timeline":{"limit":3}}}"#).unwrap().timeline;
+        assert_eq!((few.limit, few.live_limit), (3, 3));
         assert_eq!(parse(r#"{"room":{"timeline":{"limit":100000}}}"#).unwrap().timeline.limit, SyncConfig::default().max_limit);
     }
 

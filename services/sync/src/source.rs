@@ -15,6 +15,7 @@ use bytes::Bytes;
 use ruma::{DeviceId, EventId, OwnedEventId, RoomId, UserId};
 
 use crate::{
+    app::unread::UnreadCache,
     error::SyncError,
     tails::{
         change::RoomEvent,
@@ -40,6 +41,8 @@ pub struct AccountDatum {
 pub struct Source {
     /// Rooms.
     pub rooms: RoomReader,
+    /// What is unread in them.
+    pub unread: UnreadCache,
     users: UserReader,
     shards: ShardCount,
 }
@@ -47,8 +50,8 @@ pub struct Source {
 impl Source {
     /// Reads through these.
     #[must_use]
-    pub const fn new(rooms: RoomReader, users: UserReader, shards: ShardCount) -> Self {
-        Self { rooms, users, shards }
+    pub fn new(rooms: RoomReader, users: UserReader, shards: ShardCount) -> Self {
+        Self { rooms, unread: UnreadCache::default(), users, shards }
     }
 
     /// What the tails need to know of a user.

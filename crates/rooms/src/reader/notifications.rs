@@ -6,7 +6,7 @@ use banyan_proto::rooms::{UnreadEventRow, UnreadTotal};
 use futures::{StreamExt, TryStreamExt, stream};
 use ruma::{RoomId, UserId};
 
-use super::{RoomReader, UnreadState};
+use super::{RoomReader, UnreadOfUser};
 use crate::{
     ReadError,
     tables::{
@@ -60,12 +60,11 @@ impl RoomReader {
         joined: bool,
         (before, limit): (i64, usize),
     ) -> Result<RoomNotifications, ReadError> {
-        let state = self.unread_state(room_id, user_id).await?;
-        let threads: BTreeSet<&String> =
-            state.everybody.keys().chain(state.own.keys()).filter(|thread| !thread.is_empty()).collect();
+        let (room, user) = futures::future::try_join(self.unread_of_room(room_id), self.unread_of_user(room_id, user_id)).await?;
+        let threads: BTreeSet<&String> = room.totals.keys().chain(user.totals.keys()).filter(|thread| !thread.is_empty()).collect();
         let read = |thread: &String| {
             let thread = thread.clone();
-            let totals = (state.everybody.get(&thread).copied(), state.own.get(&thread).copied());
+            let totals = (room.totals.get(&thread).copied(), user.totals.get(&thread).copied());
             async move {
                 let everybody =
                     self.events_before(Of { room_id, user_id: EVERYBODY, thread_id: &thread }, totals.0, before, limit).await?;
@@ -82,7 +81,7 @@ impl RoomReader {
         for (thread, everybody, own) in reads {
             notifications.rest = notifications.rest.max(everybody.rest).max(own.rest);
             let everybody = if joined { everybody } else { Events::default() };
-            notifications.found.extend(merge(&state, &thread, everybody, own));
+            notifications.found.extend(merge(&user, &thread, everybody, own));
         }
         if let Some(rest) = notifications.rest {
             notifications.found.retain(|found| found.at > rest);
@@ -121,9 +120,9 @@ impl RoomReader {
 }
 
 /// Everybody's notifications of a thread since the user came in, but where the user's own differ.
-fn merge(state: &UnreadState, thread: &str, everybody: Events, own: Events) -> Vec<Notification> {
-    let joined = state.own.get("").and_then(|total| total.own).unwrap_or(i64::MIN);
-    let upto = state.upto.of(thread);
+fn merge(user: &UnreadOfUser, thread: &str, everybody: Events, own: Events) -> Vec<Notification> {
+    let joined = user.totals.get("").and_then(|total| total.own).unwrap_or(i64::MIN);
+    let upto = user.upto.of(thread);
     let mut rows: BTreeMap<i64, UnreadEventRow> = everybody.rows.into_iter().filter(|(arrival, _)| *arrival > joined).collect();
     rows.extend(own.rows);
     let notification = |(arrival, row): (i64, UnreadEventRow)| Notification {

@@ -94,23 +94,23 @@ impl ReadUpto {
     pub fn of(&self, thread_id: &str) -> i64 {
         self.all.max(self.threads.get(thread_id).copied()).unwrap_or(i64::MIN)
     }
-
-    /// When the user came in, or marked all as read.
-    #[must_use]
-    pub fn all(&self) -> i64 {
-        self.all.unwrap_or(i64::MIN)
-    }
 }
 
-/// What there is to know of what a user has read and not read in a room.
+/// Everybody's totals in a room.
+#[derive(Clone, Debug, Default)]
+pub struct UnreadOfRoom {
+    /// By thread.
+    pub totals: BTreeMap<String, UnreadTotal>,
+}
+
+/// What a user has read of a room, and by how much their totals differ from everybody's.
 #[derive(Debug, Default)]
-pub struct UnreadState {
+pub struct UnreadOfUser {
     /// Up to where they have read.
     pub upto: ReadUpto,
-    /// Everybody's totals, by thread.
-    pub everybody: BTreeMap<String, UnreadTotal>,
-    /// By how much the user's differ.
-    pub own: BTreeMap<String, UnreadTotal>,
+    /// By thread.
+    pub totals: BTreeMap<String, UnreadTotal>,
+    /// The last of their receipts.
     seq: u64,
 }
 
@@ -120,12 +120,25 @@ impl RoomReader {
     /// # Errors
     /// The store's.
     pub async fn unread(&self, room_id: &RoomId, user_id: &UserId) -> Result<RoomUnread, ReadError> {
-        let state = self.unread_state(room_id, user_id).await?;
-        let threads: BTreeSet<&String> =
-            state.everybody.keys().chain(state.own.keys()).filter(|thread| !thread.is_empty()).collect();
+        let (room, user) = futures::future::try_join(self.unread_of_room(room_id), self.unread_of_user(room_id, user_id)).await?;
+        self.count_unread(room_id, user_id, &room, &user).await
+    }
+
+    /// The same from what was read before. Places up to which users read cost a read when they are first asked for.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn count_unread(
+        &self,
+        room_id: &RoomId,
+        user_id: &UserId,
+        room: &UnreadOfRoom,
+        user: &UnreadOfUser,
+    ) -> Result<RoomUnread, ReadError> {
+        let threads: BTreeSet<&String> = room.totals.keys().chain(user.totals.keys()).filter(|thread| !thread.is_empty()).collect();
         let count = |thread: &String| {
-            let (thread, upto) = (thread.clone(), state.upto.of(thread));
-            let (everybody, own) = (state.everybody.get(&thread).copied(), state.own.get(&thread).copied());
+            let (thread, upto) = (thread.clone(), user.upto.of(thread));
+            let (everybody, own) = (room.totals.get(&thread).copied(), user.totals.get(&thread).copied());
             async move {
                 let everybody = self.since(room_id, EVERYBODY, &thread, everybody, upto).await?;
                 let own = self.since(room_id, user_id.as_str(), &thread, own, upto).await?;
@@ -135,7 +148,9 @@ impl RoomReader {
         // Collected, for a lazy iterator in a stream hides from the compiler that the future may move between threads.
         let counts: Vec<_> = threads.into_iter().map(count).collect();
         let counts: Vec<_> = stream::iter(counts).buffered(PARALLEL).try_collect().await?;
-        let mut unread = RoomUnread { seq: LogSeq(state.seq), ..RoomUnread::default() };
+        let totals = room.totals.values().chain(user.totals.values());
+        let seq = LogSeq(totals.map(|total| total.seq).fold(user.seq, u64::max));
+        let mut unread = RoomUnread { seq, ..RoomUnread::default() };
         for (thread, counts) in counts {
             if thread == MAIN {
                 unread.main = counts;
@@ -146,37 +161,39 @@ impl RoomReader {
         Ok(unread)
     }
 
-    /// What decides about it.
+    /// Everybody's part.
     ///
     /// # Errors
     /// The store's.
-    pub async fn unread_state(&self, room_id: &RoomId, user_id: &UserId) -> Result<UnreadState, ReadError> {
+    pub async fn unread_of_room(&self, room_id: &RoomId) -> Result<UnreadOfRoom, ReadError> {
+        let totals = unread_total::scan(&*self.inner.store, room_id, EVERYBODY).await?;
+        Ok(UnreadOfRoom { totals: totals.into_iter().filter(|(thread, _)| !thread.is_empty()).collect() })
+    }
+
+    /// A user's part.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn unread_of_user(&self, room_id: &RoomId, user_id: &UserId) -> Result<UnreadOfUser, ReadError> {
         let store = &*self.inner.store;
-        let (receipts, everybody, own) = futures::future::try_join3(
-            receipt::scan(store, user_id, room_id),
-            unread_total::scan(store, room_id, EVERYBODY),
-            unread_total::scan(store, room_id, user_id.as_str()),
-        )
-        .await?;
-        let mut state = UnreadState::default();
+        let receipts = receipt::scan(store, user_id, room_id);
+        let (receipts, totals) = futures::future::try_join(receipts, unread_total::scan(store, room_id, user_id.as_str())).await?;
+        let mut user = UnreadOfUser::default();
         for row in receipts {
-            state.seq = state.seq.max(row.seq);
+            user.seq = user.seq.max(row.seq);
             if let Some(receipt) = row.receipt {
                 // History found before an arrival has that arrival, and is before it.
                 let upto = if receipt.sub < 0 { receipt.arrival - 1 } else { receipt.arrival };
-                state.upto.add(&receipt.thread_id, upto);
+                user.upto.add(&receipt.thread_id, upto);
             }
         }
-        for (thread, total) in &own {
+        for (thread, total) in &totals {
             if let Some(own) = total.own {
-                state.upto.add(thread, own);
+                user.upto.add(thread, own);
             }
         }
-        state.everybody = everybody.into_iter().filter(|(thread, _)| !thread.is_empty()).collect();
-        state.own = own.into_iter().collect();
-        let seqs = state.everybody.values().chain(state.own.values()).map(|total| total.seq);
-        state.seq = seqs.fold(state.seq, u64::max);
-        Ok(state)
+        user.totals = totals.into_iter().collect();
+        Ok(user)
     }
 
     /// What was added to a total after an arrival.

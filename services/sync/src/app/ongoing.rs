@@ -172,7 +172,7 @@ pub(crate) async fn window(context: &Context, id: &RoomId, changes: &[Arc<RoomCh
         window.shown.push(Shown { event, membership });
     }
     window.limited = gap.is_some();
-    window.limit(filter.limit);
+    window.limit(filter.live_limit);
     if window.limited {
         let events: Vec<_> = changes.iter().filter_map(|change| change.event.as_ref()).map(|event| event.get()).collect();
         window.related = bundles::targets(events.iter().map(|event| &event.stored));

@@ -6,26 +6,33 @@ use banyan_core::LogSeq;
 
 use crate::tails::Tails;
 
-/// The patience of one response: it waits once. What came meanwhile is not waited for, too: in a busy room there is always something, and
-/// a client that is told late is told of less, for timelines are limited.
+/// The patience of one response. It is for the events that are there at first: in a busy room others come meanwhile, and to wait for those,
+/// too, would make of a conversation a few long timelines with holes.
 #[derive(Debug)]
 pub(crate) struct Patience {
     most: Duration,
-    waited: bool,
+    /// Whether push rules were checked in time.
+    waited: Option<bool>,
 }
 
 impl Patience {
-    /// Waits for `most`.
+    /// Waits once, for `most`.
     pub(crate) const fn new(most: Duration) -> Self {
-        Self { most, waited: false }
+        Self { most, waited: None }
     }
 
     /// Waits for push rules to be checked on these events. False: there was nothing to wait for, or it was waited long enough.
     pub(crate) async fn wait(&mut self, tails: &Tails, events: &[(Arc<str>, LogSeq)]) -> bool {
-        if events.is_empty() || self.waited || self.most.is_zero() {
+        if events.is_empty() || self.waited.is_some() || self.most.is_zero() {
             return false;
         }
-        self.waited = true;
-        tails.judged(events, self.most).await
+        let judged = tails.judged(events, self.most).await;
+        self.waited = Some(judged);
+        judged
+    }
+
+    /// Whether it was rewarded: then what came meanwhile can be left to the next response.
+    pub(crate) const fn is_rewarded(&self) -> bool {
+        matches!(self.waited, Some(true))
     }
 }

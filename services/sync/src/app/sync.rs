@@ -173,13 +173,14 @@ impl Syncs {
             let warmth = self.tails.warm(user, self.config.catch_up.0, load).await?;
             let mut woken = std::pin::pin!(warmth.user().woken());
             woken.as_mut().enable();
-            let Some(plan) = self.tails.plan(user, Some(&since)) else { continue };
+            let Some(mut plan) = self.tails.plan(user, Some(&since)) else { continue };
             if patience.wait(&self.tails, &plan.unjudged()).await {
                 continue;
             }
             if let Some(error) = plan.user.as_ref().and_then(|changes| ended(&request.device, &request.token_hash, changes)) {
                 return Err(error);
             }
+            let is_cut = patience.is_rewarded() && !request.full_state && plan.leave_unjudged(self.tails.shards());
             let causes = trace::causes(&plan.rooms);
             let answering = trace::answer(&causes);
             let lazy = self.lazy_session(request, &filter, Some(text));
@@ -196,6 +197,9 @@ impl Syncs {
             drop(answering);
             since = response.token;
             patience = Patience::new(self.config.unread_wait.0);
+            if is_cut {
+                continue;
+            }
             tokio::select! {
                 () = woken => {}
                 () = &mut over => is_over = true,

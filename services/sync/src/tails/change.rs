@@ -227,8 +227,13 @@ impl RoomChange {
     /// Whether what `user` has not read of the room may have become more or less.
     #[must_use]
     pub fn moves_counts_of(&self, user: &str) -> bool {
-        let counted = self.counted.as_ref().is_some_and(|counted| counted.everybody || counted.users.iter().any(|of| of == user));
-        counted || self.receipts.iter().any(|receipt| receipt.user_id == user)
+        self.counted.as_ref().is_some_and(|counted| counted.everybody) || self.counts_of().any(|of| of == user)
+    }
+
+    /// Users whose own counts it moves: by what notified them, or by what they read.
+    pub fn counts_of(&self) -> impl Iterator<Item = &str> {
+        let counted = self.counted.iter().flat_map(|counted| &counted.users);
+        counted.chain(self.receipts.iter().map(|receipt| &receipt.user_id)).map(String::as_str)
     }
 
     /// The change of `user`'s membership, if there is one.

@@ -112,19 +112,14 @@ impl State {
             first: self.rooms[usize::from(shard.0)].first,
             last: tail.and_then(|tail| tail.changes.back()).map(|change| (change.seq, change.at)),
             traits: tail.and_then(|tail| tail.traits),
-            unjudged: tail.and_then(RoomTail::unjudged),
+            unjudged: tail.and_then(RoomTail::unjudged).map(|unjudged| unjudged.last),
         }
     }
 
     /// What happened in a room, up to a moment that may be past.
     pub(super) fn plan_until(&self, user: &str, until: &StreamToken, glimpse: &Glimpse, since: Option<LogSeq>) -> RoomPlan {
         let mut plan = self.room_plan(user, &glimpse.room, &glimpse.standing, since);
-        plan.upto = until.room(glimpse.shard);
-        let upto = plan.upto;
-        plan.own.retain(|change| change.seq < upto);
-        if let Some(changes) = &mut plan.changes {
-            changes.retain(|change| change.seq < upto);
-        }
+        plan.cut(until.room(glimpse.shard));
         plan
     }
 }

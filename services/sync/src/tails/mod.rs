@@ -27,7 +27,7 @@ use self::{
 };
 pub use self::{
     glance::{Glance, Glimpse},
-    plan::{Plan, RoomPlan},
+    plan::{Counted, Plan, RoomPlan, Unjudged},
 };
 use crate::{config::SyncConfig, error::SyncError, metrics::Metrics};
 

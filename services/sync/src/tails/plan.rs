@@ -1,11 +1,11 @@
 //! What a response has to tell, taken from the tails at one moment.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     sync::Arc,
 };
 
-use banyan_core::{LogSeq, ShardId};
+use banyan_core::{LogSeq, ShardCount, ShardId};
 use banyan_proto::rooms::RoomHead;
 use banyan_rooms::stream_token::StreamToken;
 
@@ -33,7 +33,33 @@ impl Plan {
     #[must_use]
     pub fn unjudged(&self) -> Vec<(Arc<str>, LogSeq)> {
         let joined = self.rooms.iter().filter(|plan| plan.standing.membership == Membership::Join);
-        joined.filter_map(|plan| Some((plan.room.clone(), plan.unjudged?))).collect()
+        joined.filter_map(|plan| Some((plan.room.clone(), plan.unjudged?.last))).collect()
+    }
+
+    /// Moves the moment back, in each shard, to before the first event on which push rules were not checked; whether there was one. Not
+    /// where the user came or went since: where they stand is known for now only.
+    pub fn leave_unjudged(&mut self, shards: ShardCount) -> bool {
+        let mut cuts: BTreeMap<ShardId, LogSeq> = BTreeMap::new();
+        for plan in self.rooms.iter().filter(|plan| plan.standing.membership == Membership::Join) {
+            let Some(first) = plan.unjudged.and_then(|unjudged| unjudged.first_since(plan.since)) else { continue };
+            let cut = cuts.entry(shards.shard_of(&plan.room)).or_insert(first);
+            *cut = first.min(*cut);
+        }
+        for plan in &self.rooms {
+            let shard = shards.shard_of(&plan.room);
+            if cuts.get(&shard).is_some_and(|cut| plan.changes.is_none() || plan.standing.seq >= *cut) {
+                cuts.remove(&shard);
+            }
+        }
+        for plan in &mut self.rooms {
+            if let Some(cut) = cuts.get(&shards.shard_of(&plan.room)) {
+                plan.cut(*cut);
+            }
+        }
+        for (shard, cut) in &cuts {
+            self.token.rooms[usize::from(shard.0)] = *cut;
+        }
+        !cuts.is_empty()
     }
 }
 
@@ -54,8 +80,48 @@ pub struct RoomPlan {
     pub changes: Option<Vec<Arc<RoomChange>>>,
     /// The room at the moment, where the tail knows it.
     pub head: Option<Arc<RoomHead>>,
-    /// The last event, while push rules were not checked on it.
-    pub unjudged: Option<LogSeq>,
+    /// Events on which push rules were not checked.
+    pub unjudged: Option<Unjudged>,
+    /// When its counts moved last.
+    pub counted: Counted,
+}
+
+/// The events of a room on which push rules were not checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unjudged {
+    /// The first of them that the tail has.
+    pub first: LogSeq,
+    /// The last.
+    pub last: LogSeq,
+}
+
+impl Unjudged {
+    /// The first, unless others were told without their counts already.
+    fn first_since(self, since: Option<LogSeq>) -> Option<LogSeq> {
+        since.filter(|since| self.first >= *since).map(|_| self.first)
+    }
+}
+
+impl RoomPlan {
+    /// Moves the moment back.
+    pub(super) fn cut(&mut self, upto: LogSeq) {
+        self.upto = upto;
+        self.own.retain(|change| change.seq < upto);
+        if let Some(changes) = &mut self.changes {
+            changes.retain(|change| change.seq < upto);
+        }
+    }
+}
+
+/// When what is unread in a room moved last.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// From where on the tail would tell.
+    pub first: LogSeq,
+    /// What everybody has not read; `None`: not since then.
+    pub everybody: Option<LogSeq>,
+    /// What the user has not read, by themselves.
+    pub user: Option<LogSeq>,
 }
 
 impl State {
@@ -164,6 +230,11 @@ impl State {
             changes,
             head: tail.and_then(|tail| tail.head.clone()),
             unjudged: tail.and_then(RoomTail::unjudged),
+            counted: Counted {
+                first: shard_tail.first,
+                everybody: tail.and_then(|tail| tail.counted),
+                user: tail.and_then(|tail| tail.counted_of.get(user).copied()),
+            },
         }
     }
 }

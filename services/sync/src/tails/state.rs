@@ -12,6 +12,7 @@ use super::{
     change::{RoomChange, UserChange, UserChangeKind},
     decode::{DecodedRoom, Redaction},
     glance,
+    plan::Unjudged,
     shard::{ShardTail, TailItem},
     warm::{Warm, WarmUser},
 };
@@ -59,12 +60,18 @@ pub(super) struct RoomTail {
     pub(super) placed: Option<LogSeq>,
     /// Push rules were checked on all events below.
     pub(super) judged: LogSeq,
+    /// The last of the changes that moved everybody's counts.
+    pub(super) counted: Option<LogSeq>,
+    /// The last of the changes that moved those of a user.
+    pub(super) counted_of: HashMap<String, LogSeq>,
 }
 
 impl RoomTail {
-    /// The last event, while push rules were not checked on it.
-    pub(super) fn unjudged(&self) -> Option<LogSeq> {
-        self.placed.filter(|placed| *placed >= self.judged)
+    /// Events on which push rules were not checked.
+    pub(super) fn unjudged(&self) -> Option<Unjudged> {
+        let last = self.placed.filter(|placed| *placed >= self.judged)?;
+        let first = self.since(self.judged).find(|change| change.event.is_some()).map_or(last, |change| change.seq);
+        Some(Unjudged { first, last })
     }
 
     /// The changes from `since` on.
@@ -215,6 +222,12 @@ impl State {
         if change.event.is_some() {
             tail.placed = Some(change.seq);
         }
+        if change.counted.as_ref().is_some_and(|counted| counted.everybody) {
+            tail.counted = Some(change.seq);
+        }
+        for user in change.counts_of() {
+            tail.counted_of.insert(user.to_owned(), change.seq);
+        }
         tail.changes.push_back(change.clone());
         self.tail(shard).push(change);
     }
@@ -229,6 +242,11 @@ impl State {
     fn unindex(&mut self, change: &RoomChange) {
         if let Some(tail) = self.by_room.get_mut(&change.room) {
             tail.changes.pop_front();
+            for user in change.counts_of() {
+                if tail.counted_of.get(user) == Some(&change.seq) {
+                    tail.counted_of.remove(user);
+                }
+            }
             if tail.changes.is_empty() {
                 self.by_room.remove(&change.room);
             }

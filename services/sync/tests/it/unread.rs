@@ -23,6 +23,11 @@ type Added<'a> = (&'a str, &'a str, i64, (i64, i64));
 impl World {
     /// Notes what was counted up to now, as the roomserver would.
     async fn count(&mut self, added: &[Added<'_>]) {
+        self.count_upto(self.rooms[ROOM].head.seq + 1, added).await;
+    }
+
+    /// The same, when push rules were checked on the events below `upto`.
+    async fn count_upto(&mut self, upto: u64, added: &[Added<'_>]) {
         let unread = |(user, thread, arrival, (notify, highlight)): &Added<'_>| Unread {
             user_id: (*user).to_owned(),
             thread_id: (*thread).to_owned(),
@@ -36,7 +41,6 @@ impl World {
             }),
             event: Some(NotifyingEvent::default()),
         };
-        let upto = self.rooms[ROOM].head.seq + 1_000;
         let kind = Some(Kind::Notified(Notified { upto, unread: added.iter().map(unread).collect() }));
         self.append_room(RoomEntry { room_id: ROOM.to_owned(), kind, ..RoomEntry::default() }).await;
     }
@@ -142,6 +146,81 @@ async fn an_event_waits_for_its_count_but_not_for_ever() {
     world.count(&[("", "main", arrival + 1, (2, 0))]).await;
     let body = worker.sync(&world, since(BOB, token(&body))).await;
     assert_eq!(counts(&body), (Some(2), Some(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_while_counts_are_awaited_is_left_to_the_next_response() {
+    let mut world = world().await;
+    world.config.unread_wait = HumanDuration::secs(1);
+    let mut worker = world.worker();
+    world.count_upto(world.rooms[ROOM].head.seq + 1, &[]).await;
+    let mut told = worker.sync(&world, request(BOB)).await;
+    let syncs = worker.syncs.clone();
+    let mut event = world.say(ROOM, ALICE, "0").await;
+    for index in 1..5_i64 {
+        worker.catch_up(&world);
+        let waits = sync(&syncs, Request { timeout: Duration::from_secs(60), ..since(BOB, token(&told)) });
+        let arrival = world.rooms[ROOM].head.next_arrival - 1;
+        let upto = world.rooms[ROOM].head.seq + 1;
+        // Before push rules are checked on it, another comes.
+        let next = world.say(ROOM, ALICE, &index.to_string()).await;
+        world.count_upto(upto, &[("", "main", arrival, (index, 0))]).await;
+        let moves = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            worker.catch_up(&world);
+        };
+        let (body, ()) = tokio::join!(waits, moves);
+        told = body.unwrap();
+        let count = u64::try_from(index).unwrap();
+        assert_eq!((timeline(&told, "join", ROOM), counts(&told)), (vec![event.as_str()], (Some(count), Some(0))));
+        assert_eq!(told["rooms"]["join"][ROOM]["timeline"]["limited"], false);
+        event = next;
+    }
+    // Nobody waits for the last one longer than that.
+    let last = sync(&syncs, since(BOB, token(&told))).await.unwrap();
+    assert_eq!(timeline(&last, "join", ROOM), [event.as_str()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_while_counts_are_awaited_is_told_so() {
+    let mut world = world().await;
+    world.config.unread_wait = HumanDuration::secs(1);
+    let mut worker = world.worker();
+    world.count_upto(world.rooms[ROOM].head.seq + 1, &[]).await;
+    let told = worker.sync(&world, request(BOB)).await;
+    let event = world.say(ROOM, ALICE, "0").await;
+    worker.catch_up(&world);
+    let upto = world.rooms[ROOM].head.seq + 1;
+    let syncs = worker.syncs.clone();
+    let waits = sync(&syncs, Request { timeout: Duration::from_secs(60), ..since(BOB, token(&told)) });
+    let late = world.say(ROOM, ALICE, "1").await;
+    world.leave(ROOM, BOB).await;
+    world.count_upto(upto, &[("", "main", 9, (1, 0))]).await;
+    let moves = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        worker.catch_up(&world);
+    };
+    let (body, ()) = tokio::join!(waits, moves);
+    let body = body.unwrap();
+    let left = timeline(&body, "leave", ROOM);
+    assert_eq!((left[0], left[1], left.len()), (event.as_str(), late.as_str(), 3), "{body}");
+}
+
+#[tokio::test]
+async fn a_talk_has_no_holes_for_who_follows_it() {
+    let mut world = world().await;
+    let mut worker = world.worker();
+    let told = worker.sync(&world, request(BOB)).await;
+    for index in 0..50 {
+        world.say(ROOM, ALICE, &index.to_string()).await;
+    }
+    let body = worker.sync(&world, since(BOB, token(&told))).await;
+    let of = &body["rooms"]["join"][ROOM]["timeline"];
+    assert_eq!((of["events"].as_array().unwrap().len(), &of["limited"]), (50, &json!(false)));
+    let filter = json!({"room": {"timeline": {"limit": 10}}}).to_string();
+    let body = worker.sync(&world, Request { filter: filter.into(), ..since(BOB, token(&told)) }).await;
+    let of = &body["rooms"]["join"][ROOM]["timeline"];
+    assert_eq!((of["events"].as_array().unwrap().len(), &of["limited"]), (10, &json!(true)));
 }
 
 #[tokio::test]
