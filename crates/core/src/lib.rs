@@ -5,6 +5,7 @@ pub mod clock;
 pub mod entropy;
 pub mod error;
 pub mod fold;
+pub mod html;
 pub mod request_id;
 pub mod shard;
 

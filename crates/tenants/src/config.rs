@@ -1,5 +1,6 @@
 //! How a tenant is configured.
 
+mod email;
 mod limits;
 mod login;
 mod oauth;
@@ -8,10 +9,11 @@ mod support;
 
 use std::path::PathBuf;
 
+pub use email::{EmailConfig, SmtpTls};
 pub use limits::{RateLimit, RateLimits};
 pub use login::LoginConfig;
 pub use oauth::OauthConfig;
-pub use registration::{PolicyConfig, PolicyDocument, RegistrationConfig, RegistrationTokenConfig};
+pub use registration::{PolicyConfig, PolicyDocument, RegistrationConfig, RegistrationEmail, RegistrationTokenConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use support::{SupportConfig, SupportContact};
@@ -56,6 +58,9 @@ pub struct TenantConfig {
     /// How apps let their users sign in on this server's pages.
     #[serde(default)]
     pub oauth: OauthConfig,
+    /// Mails to users. Unset: none are sent, and accounts have no e-mail addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<EmailConfig>,
 
     /// The version of rooms made without naming one: 10, 11 or 12.
     #[serde(default = "default_room_version")]
@@ -110,6 +115,7 @@ impl TenantConfig {
             registration: RegistrationConfig::default(),
             login: LoginConfig::default(),
             oauth: OauthConfig::default(),
+            email: None,
             default_room_version: default_room_version(),
             forget_rooms_upon_leave: false,
             rate_limits: RateLimits::default(),

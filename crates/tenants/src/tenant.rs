@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     OldVerifyKey, ServerKey, TenantConfig, TenantError,
-    config::{OldVerifyKeyConfig, ROOM_VERSIONS, RegistrationTokenConfig},
+    config::{EmailConfig, OldVerifyKeyConfig, ROOM_VERSIONS, RegistrationEmail, RegistrationTokenConfig, SmtpTls},
     key_file,
 };
 
@@ -40,6 +40,7 @@ pub(crate) struct Secrets {
     pub(crate) signing_key: Option<ServerKey>,
     registration_tokens: HashMap<String, RegistrationToken>,
     registration_shared_secret: Option<Zeroizing<String>>,
+    smtp_password: Option<Zeroizing<String>>,
 }
 
 impl Tenant {
@@ -117,16 +118,38 @@ impl Tenant {
         self.secrets.registration_shared_secret.as_ref().map(|secret| secret.as_str())
     }
 
+    /// The password for the mail server.
+    #[must_use]
+    pub fn smtp_password(&self) -> Option<&str> {
+        self.secrets.smtp_password.as_ref().map(|secret| secret.as_str())
+    }
+
     /// The flows of user-interactive authentication that make an account, each a list of stages. Empty: registration is disabled.
     #[must_use]
     pub fn registration_flows(&self) -> Vec<Vec<&'static str>> {
-        let terms = (!self.config.registration.terms.is_empty()).then_some("m.login.terms");
-        let mut flows = Vec::new();
+        const EMAIL: &str = "m.login.email.identity";
+        const DUMMY: &str = "m.login.dummy";
+        let registration = &self.config.registration;
+        let mut begins: Vec<Option<&'static str>> = Vec::new();
         if !self.secrets.registration_tokens.is_empty() {
-            flows.push(["m.login.registration_token"].into_iter().chain(terms).collect());
+            begins.push(Some("m.login.registration_token"));
         }
-        if self.config.registration.open {
-            flows.push(vec![terms.unwrap_or("m.login.dummy")]);
+        if registration.open {
+            begins.push(None);
+        }
+        // A flow must not be the beginning of another, or whoever wants the longer one has passed the shorter one on the way.
+        let ends: &[Option<&'static str>] = match (&self.config.email, registration.email) {
+            (None, _) | (_, RegistrationEmail::Off) => &[None],
+            (Some(_), RegistrationEmail::Optional) => &[Some(DUMMY), Some(EMAIL)],
+            (Some(_), RegistrationEmail::Required) => &[Some(EMAIL)],
+        };
+        let terms = (!registration.terms.is_empty()).then_some("m.login.terms");
+        let mut flows = Vec::new();
+        for begin in begins {
+            for end in ends {
+                let flow: Vec<_> = [begin, terms, *end].into_iter().flatten().collect();
+                flows.push(if flow.is_empty() { vec![DUMMY] } else { flow });
+            }
         }
         flows
     }
@@ -156,6 +179,7 @@ pub(crate) fn check(config: &TenantConfig) -> Result<(OwnedServerName, Secrets),
     if !config.login.legacy && (config.base_url.is_none() || !config.oauth.enabled) {
         return Err(TenantError::config(tenant, "login.legacy", "without it nobody can sign in: the OAuth 2.0 API needs base_url"));
     }
+    check_email(config)?;
     if config.login.access_token_seconds < 60 {
         return Err(TenantError::config(tenant, "login.access_token_seconds", "must be at least 60: clients refresh when it ends"));
     }
@@ -211,6 +235,38 @@ fn check_terms(config: &TenantConfig) -> Result<(), TenantError> {
     Ok(())
 }
 
+fn check_email(config: &TenantConfig) -> Result<(), TenantError> {
+    let wrong = |option: &str, problem: &'static str| Err(TenantError::config(&config.server_name, option, problem));
+    let Some(email) = &config.email else {
+        if config.registration.email == RegistrationEmail::Required {
+            return wrong("registration.email", "cannot be required without email: nobody could register");
+        }
+        return Ok(());
+    };
+    if config.base_url.is_none() {
+        return wrong("base_url", "must be set where email is: it is what the links in mails begin with");
+    }
+    if !(60..=86_400).contains(&email.link_seconds) {
+        return wrong("email.link_seconds", "must be between 60 and 86400");
+    }
+    if !(100..=60_000).contains(&email.timeout_ms) {
+        return wrong("email.timeout_ms", "must be between 100 and 60000: somebody waits");
+    }
+    if email.username.is_some() != email.password_file.is_some() {
+        return wrong("email.username", "is set together with password_file");
+    }
+    if email.username.is_some() && email.tls == SmtpTls::None {
+        return wrong("email.tls", "must not be none where somebody logs in: the password could be read on the way");
+    }
+    Ok(())
+}
+
+/// A secret of the mail server.
+fn read_smtp_password(tenant: &str, email: Option<&EmailConfig>) -> Result<Option<Zeroizing<String>>, TenantError> {
+    let path = email.and_then(|email| email.password_file.as_ref());
+    path.map(|path| read_word(tenant, "email.password_file", path)).transpose()
+}
+
 fn read_secrets(config: &TenantConfig) -> Result<Secrets, TenantError> {
     let tenant = config.server_name.as_str();
     let signing_key = match &config.signing_key_file {
@@ -232,7 +288,8 @@ fn read_secrets(config: &TenantConfig) -> Result<Secrets, TenantError> {
             return Err(TenantError::config(tenant, option, "the same token is there twice"));
         }
     }
-    Ok(Secrets { signing_key, registration_tokens, registration_shared_secret })
+    let smtp_password = read_smtp_password(tenant, config.email.as_ref())?;
+    Ok(Secrets { signing_key, registration_tokens, registration_shared_secret, smtp_password })
 }
 
 fn read_token(tenant: &str, option: &str, config: &RegistrationTokenConfig) -> Result<(String, RegistrationToken), TenantError> {

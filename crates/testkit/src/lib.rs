@@ -5,5 +5,6 @@ pub mod cassandra;
 pub mod nats;
 pub mod ports;
 pub mod process;
+pub mod smtp;
 
 pub use cache::cache_dir;

@@ -5,6 +5,7 @@ mod keys;
 pub(crate) mod names;
 mod pusher;
 mod report;
+mod threepid;
 
 use banyan_log::{Applier, DerivedRow, Entry};
 use banyan_proto::users::{
@@ -72,6 +73,7 @@ impl Applier for UserApplier {
             Kind::Pusher(changed) => pusher::changed(user_id, changed, entry.timestamp),
             Kind::ReportMade(made) => report::made(made)?,
             Kind::RoomKeys(changed) => key_backup::keys(user_id, changed)?,
+            Kind::Threepid(changed) => threepid::changed(changed),
         })
     }
 }

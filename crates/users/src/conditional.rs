@@ -11,6 +11,8 @@ use crate::error::store_error;
 
 /// How often a write of unknown outcome is repeated.
 const ATTEMPTS: usize = 4;
+/// How often a change is tried while others change the row.
+const CHANGES: usize = 8;
 
 /// Reads and writes such rows.
 #[derive(Clone)]
@@ -24,6 +26,14 @@ pub(crate) struct ConditionalRows {
 pub(crate) struct Stored<M> {
     pub(crate) row: M,
     bytes: Bytes,
+}
+
+/// What is to become of a row.
+pub(crate) enum Change<R, T> {
+    /// It stays as it is.
+    Keep(T),
+    /// It is this from now on, for so long.
+    Put(R, Duration, T),
 }
 
 impl<M: Message> Stored<M> {
@@ -46,6 +56,29 @@ impl ConditionalRows {
         let row = M::decode(bytes.clone());
         let row = row.map_err(|e| ServiceError::internal(format!("table {}: a row is corrupt: {e}", self.table.name)))?;
         Ok(Some(Stored { row, bytes }))
+    }
+
+    /// Reads the row, has it changed, and writes it, again until nobody came between. `change` may be asked more than once.
+    pub(crate) async fn update<R: Message + Default + Clone, T>(
+        &self,
+        partition: &Key,
+        mut change: impl FnMut(Option<R>) -> Result<Change<R, T>, ServiceError>,
+    ) -> Result<T, ServiceError> {
+        for _ in 0..CHANGES {
+            let stored = self.read::<R>(partition).await?;
+            let (row, ttl, answer) = match change(stored.as_ref().map(|stored| stored.row.clone()))? {
+                Change::Keep(answer) => return Ok(answer),
+                Change::Put(row, ttl, answer) => (row, Some(ttl.max(Duration::from_secs(1))), answer),
+            };
+            let written = match &stored {
+                None => self.insert(partition, &row, ttl).await?,
+                Some(old) => self.replace(partition, old, &row, ttl).await?,
+            };
+            if written {
+                return Ok(answer);
+            }
+        }
+        Err(self.unwritten(None))
     }
 
     /// Writes a row unless there is one. False: there is another one.

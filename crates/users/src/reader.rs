@@ -6,6 +6,7 @@ mod names;
 mod notifying;
 mod pushers;
 mod report;
+mod threepid;
 mod to_device;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -24,6 +25,7 @@ pub use self::{
     names::{NamedUsers, ShownProfile},
     notifying::{IGNORED_USERS, Notifying},
     pushers::PusherKey,
+    threepid::UserThreepid,
 };
 use crate::{
     ReadError, TokenHash,

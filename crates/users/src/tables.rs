@@ -14,6 +14,7 @@ mod key_backup_newest;
 mod key_pool;
 mod key_signature;
 mod login_token;
+mod mail_allowance;
 mod newest_report;
 mod oauth_approval;
 mod oauth_client;
@@ -31,11 +32,14 @@ mod registration_token;
 mod report;
 mod room_key;
 mod room_key_count;
+mod threepid;
 mod to_device;
 mod to_device_message;
 mod to_device_queue;
 mod uia_session;
 mod user_name;
+mod user_threepid;
+mod validation_session;
 
 pub(crate) use access_token::ACCESS_TOKEN;
 pub(crate) use account::ACCOUNT;
@@ -52,6 +56,7 @@ pub(crate) use key_backup_newest::KEY_BACKUP_NEWEST;
 pub(crate) use key_pool::KEY_POOL;
 pub(crate) use key_signature::KEY_SIGNATURE;
 pub(crate) use login_token::LOGIN_TOKEN;
+pub(crate) use mail_allowance::MAIL_ALLOWANCE;
 pub(crate) use newest_report::NEWEST_REPORT;
 pub(crate) use oauth_approval::OAUTH_APPROVAL;
 pub(crate) use oauth_client::OAUTH_CLIENT;
@@ -69,11 +74,14 @@ pub(crate) use registration_token::REGISTRATION_TOKEN;
 pub(crate) use report::REPORT;
 pub(crate) use room_key::ROOM_KEY;
 pub(crate) use room_key_count::ROOM_KEY_COUNT;
+pub(crate) use threepid::THREEPID;
 pub(crate) use to_device::TO_DEVICE;
 pub(crate) use to_device_message::TO_DEVICE_MESSAGE;
 pub(crate) use to_device_queue::TO_DEVICE_QUEUE;
 pub(crate) use uia_session::UIA_SESSION;
 pub(crate) use user_name::USER_NAME;
+pub(crate) use user_threepid::USER_THREEPID;
+pub(crate) use validation_session::VALIDATION_SESSION;
 
 /// Every table of this crate, for the schema.
 pub static TABLES: &[&Table] = &[
@@ -113,4 +121,8 @@ pub static TABLES: &[&Table] = &[
     &OAUTH_USER_CODE,
     &UIA_SESSION,
     &USER_NAME,
+    &MAIL_ALLOWANCE,
+    &THREEPID,
+    &USER_THREEPID,
+    &VALIDATION_SESSION,
 ];

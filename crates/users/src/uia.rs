@@ -115,6 +115,7 @@ impl UiaSessions {
             tenant: operation.tenant.to_owned(),
             user_id: operation.user_id.unwrap_or_default().to_owned(),
             asked: binding::asked(&id, operation.parameters),
+            endpoint: operation.endpoint.to_owned(),
         };
         let parameters = binding::parameters(&id, operation.parameters);
         UiaSession::new(&id, row, None, parameters)

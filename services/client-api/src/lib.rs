@@ -20,6 +20,17 @@ use banyan_tenants::Tenants;
 use crate::app::App;
 pub use crate::config::ClientApiConfig;
 
+/// The role cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// The address cannot be used.
+    #[error("http.client: {0}")]
+    Listen(#[from] ListenError),
+    /// A tenant's mails cannot be sent.
+    #[error(transparent)]
+    Mail(#[from] banyan_mail::SetupError),
+}
+
 /// The role, bound to its address and not yet answering.
 #[derive(Debug)]
 pub struct ClientApi {
@@ -33,15 +44,15 @@ impl ClientApi {
     /// Binds the address.
     ///
     /// # Errors
-    /// The address cannot be used.
+    /// The address cannot be used, or a tenant's mails cannot be sent as it is configured.
     pub async fn bind(
         context: &Context,
         tenants: Tenants,
         listen: &ClientListenerConfig,
         config: ClientApiConfig,
-    ) -> Result<Self, ListenError> {
+    ) -> Result<Self, BindError> {
         let listener = Listener::bind(&ListenConfig::plain(listen.listen)).await?;
-        let app = App::new(context, tenants, config.clone());
+        let app = App::new(context, tenants, config.clone())?;
         Ok(Self { app, context: context.clone(), listener, config })
     }
 

@@ -58,7 +58,7 @@ impl Userserver {
 }
 
 impl Inner {
-    /// The shard of a name (a user id or a registration token's name), if it is here.
+    /// The shard of a name (a user id, or the name of a registration token or a third-party identifier), if it is here.
     pub(crate) fn shard_of(&self, name: &str) -> Result<Arc<Shard>, ServiceError> {
         let shard = self.shared.shards.shard_of(name);
         self.shards.read().get(&shard).map(|owned| owned.shard.clone()).ok_or_else(|| ServiceError::not_owner(None))

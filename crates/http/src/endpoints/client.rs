@@ -32,17 +32,20 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
         .by("rooms/relations.rs"),
     get("/_matrix/client/v1/rooms/{roomId}/threads", "getThreadRoots").limited().by("rooms/threads.rs"),
     get("/_matrix/client/v1/rooms/{roomId}/timestamp_to_event", "getEventByTimestamp").limited().by("rooms/timestamp_to_event.rs"),
-    get("/_matrix/client/v3/account/3pid", "getAccount3PIDs"),
-    post("/_matrix/client/v3/account/3pid", "post3PIDs").deprecated(),
-    post("/_matrix/client/v3/account/3pid/add", "add3PID").limited(),
-    post("/_matrix/client/v3/account/3pid/bind", "bind3PID").limited(),
-    post("/_matrix/client/v3/account/3pid/delete", "delete3pidFromAccount"),
-    post("/_matrix/client/v3/account/3pid/email/requestToken", "requestTokenTo3PIDEmail").public(),
+    get("/_matrix/client/v3/account/3pid", "getAccount3PIDs").by("account/threepids.rs"),
+    post("/_matrix/client/v3/account/3pid", "post3PIDs").deprecated().by("account/threepids.rs"),
+    post("/_matrix/client/v3/account/3pid/add", "add3PID").limited().by("account/threepids.rs"),
+    post("/_matrix/client/v3/account/3pid/bind", "bind3PID").limited().by("account/threepids.rs"),
+    post("/_matrix/client/v3/account/3pid/delete", "delete3pidFromAccount").by("account/threepids.rs"),
+    post("/_matrix/client/v3/account/3pid/email/requestToken", "requestTokenTo3PIDEmail").public().limited().by("email.rs"),
     post("/_matrix/client/v3/account/3pid/msisdn/requestToken", "requestTokenTo3PIDMSISDN").public().by("msisdn.rs"),
-    post("/_matrix/client/v3/account/3pid/unbind", "unbind3pidFromAccount"),
+    post("/_matrix/client/v3/account/3pid/unbind", "unbind3pidFromAccount").by("account/threepids.rs"),
     post("/_matrix/client/v3/account/deactivate", "deactivateAccount").limited().by("account/deactivate.rs"),
-    post("/_matrix/client/v3/account/password", "changePassword").limited().by("account/password.rs"),
-    post("/_matrix/client/v3/account/password/email/requestToken", "requestTokenToResetPasswordEmail").public(),
+    post("/_matrix/client/v3/account/password", "changePassword").optional().limited().by("account/password.rs"),
+    post("/_matrix/client/v3/account/password/email/requestToken", "requestTokenToResetPasswordEmail")
+        .public()
+        .limited()
+        .by("email.rs"),
     post("/_matrix/client/v3/account/password/msisdn/requestToken", "requestTokenToResetPasswordMSISDN").public().by("msisdn.rs"),
     get("/_matrix/client/v3/account/whoami", "getTokenOwner").guest().limited().by("account/whoami.rs"),
     get("/_matrix/client/v3/admin/whois/{userId}", "getWhoIs").by("admin/whois.rs"),
@@ -101,7 +104,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     put("/_matrix/client/v3/pushrules/global/{kind}/{ruleId}/enabled", "setPushRuleEnabled").by("pushrules.rs"),
     post("/_matrix/client/v3/register", "register").public().limited().by("register/mod.rs"),
     get("/_matrix/client/v3/register/available", "checkUsernameAvailability").public().limited().by("register/available.rs"),
-    post("/_matrix/client/v3/register/email/requestToken", "requestTokenToRegisterEmail").public(),
+    post("/_matrix/client/v3/register/email/requestToken", "requestTokenToRegisterEmail").public().limited().by("email.rs"),
     post("/_matrix/client/v3/register/msisdn/requestToken", "requestTokenToRegisterMSISDN").public().by("msisdn.rs"),
     delete("/_matrix/client/v3/room_keys/keys", "deleteRoomKeys").limited().by("room_keys/keys.rs"),
     get("/_matrix/client/v3/room_keys/keys", "getRoomKeys").limited().by("room_keys/keys.rs"),
@@ -217,6 +220,9 @@ pub(super) const EXTENSIONS: &[Endpoint] = &[
     get("/_matrix/client/unstable/uk.half-shot.msc2666/user/mutual_rooms", "getMutualRoomsUnstable")
         .limited()
         .by("mutual_rooms.rs"),
+    // Where links in mails lead.
+    get("/_banyan/client/v1/email/confirm", "emailLink").public().limited().by("banyan_email.rs"),
+    post("/_banyan/client/v1/email/confirm", "confirmEmail").public().limited().by("banyan_email.rs"),
     // Banyan's own; docs/operations.md describes it.
     get("/_banyan/admin/v1/reports", "getReports").limited().by("banyan_reports.rs"),
     get("/_synapse/admin/v1/register", "getSharedSecretNonce").public().by("synapse_register.rs"),

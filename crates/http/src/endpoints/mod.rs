@@ -77,7 +77,7 @@ pub struct Endpoint {
     pub operation: &'static str,
     /// Who may call it.
     pub access: Access,
-    /// Whether the specification calls it rate-limited.
+    /// Whether the specification calls it rate-limited, or it costs more than an answer.
     pub rate_limited: bool,
     /// Whether the specification calls it deprecated.
     pub deprecated: bool,

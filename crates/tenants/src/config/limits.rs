@@ -19,6 +19,8 @@ pub struct RateLimits {
     pub login: RateLimit,
     /// Trying a wrong password, per account; counted by the userserver, whatever process of the client API is asked.
     pub failed_login: RateLimit,
+    /// Mails to an address, whoever asks for them and whatever process of the client API is asked.
+    pub mail: RateLimit,
     /// Making rooms, per user.
     pub create_room: RateLimit,
     /// Joining and knocking, per user.
@@ -54,6 +56,7 @@ impl Default for RateLimits {
             registration_token_validity: RateLimit::new(0.2, 5),
             login: RateLimit::new(0.2, 10),
             failed_login: RateLimit::new(0.2, 5),
+            mail: RateLimit::new(1.0 / 600.0, 5),
             create_room: RateLimit::new(0.5, 10),
             join: RateLimit::new(1.0, 20),
             invite: RateLimit::new(0.5, 20),
@@ -64,13 +67,14 @@ impl Default for RateLimits {
 
 impl RateLimits {
     /// Every limit with its option's name.
-    pub(crate) fn all(&self) -> [(&'static str, RateLimit); 9] {
+    pub(crate) fn all(&self) -> [(&'static str, RateLimit); 10] {
         [
             ("message", self.message),
             ("registration", self.registration),
             ("registration_token_validity", self.registration_token_validity),
             ("login", self.login),
             ("failed_login", self.failed_login),
+            ("mail", self.mail),
             ("create_room", self.create_room),
             ("join", self.join),
             ("invite", self.invite),

@@ -15,12 +15,27 @@ pub struct RegistrationConfig {
     pub tokens: Vec<RegistrationTokenConfig>,
     /// Policies that must be accepted first (`m.login.terms`).
     pub terms: Vec<PolicyConfig>,
+    /// Whether an e-mail address is proved first (`m.login.email.identity`), where `email` is set.
+    pub email: RegistrationEmail,
     /// Guest accounts are allowed.
     pub guests: bool,
     /// A file with a secret that lets its holder make accounts, administrators too, by `/_synapse/admin/v1/register`. Unset: that
     /// endpoint does not exist.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shared_secret_file: Option<PathBuf>,
+}
+
+/// Whether whoever registers proves an e-mail address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistrationEmail {
+    /// They cannot.
+    Off,
+    /// They may, and can then set a password that they forgot.
+    #[default]
+    Optional,
+    /// They must.
+    Required,
 }
 
 /// A policy that whoever registers must accept.

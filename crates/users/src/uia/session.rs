@@ -38,6 +38,12 @@ impl UiaSession {
         Some(self.row.user_id.as_str()).filter(|user_id| !user_id.is_empty())
     }
 
+    /// Method and path template of the endpoint that is asked.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.row.endpoint
+    }
+
     /// Whether a flow has the stage.
     #[must_use]
     pub fn offers(&self, stage: &str) -> bool {

@@ -119,7 +119,7 @@ pub(super) async fn bind_public(context: &Context, tenants: &Tenants, config: &C
     let mut public = Public { client: None, federation: None };
     if has(Role::ClientApi) {
         let bound = ClientApi::bind(context, tenants.clone(), &config.http.client, config.client_api.clone()).await;
-        public.client = Some(bound.map_err(|error| format!("http.client: {error}"))?);
+        public.client = Some(bound?);
     }
     if has(Role::FederationApi) {
         let bound = FederationApi::bind(context, tenants.clone(), &config.http.federation, config.federation_api.clone()).await;

@@ -15,7 +15,7 @@ pub(crate) fn capabilities(tenant: &Tenant, admin: bool, oauth: bool) -> Value {
     let login = &tenant.config().login;
     let available: Map<String, Value> = ROOM_VERSIONS.iter().map(|version| ((*version).to_owned(), json!("stable"))).collect();
     let mut capabilities = json!({
-        "m.3pid_changes": { "enabled": false },
+        "m.3pid_changes": { "enabled": tenant.config().email.is_some() && login.password && !oauth },
         "m.change_password": { "enabled": login.password && !oauth },
         "m.forget_forced_upon_leave": { "enabled": tenant.config().forget_rooms_upon_leave },
         "m.get_login_token": { "enabled": login.token && login.legacy && !oauth },

@@ -107,7 +107,7 @@ impl App {
         }
     }
 
-    /// Leaves every room of a deactivated user, and says that this is done.
+    /// Leaves every room of a deactivated user, gives up their addresses, and says that this is done.
     async fn depart(&self, tenant: &str, user_id: &UserId) -> Result<(), ServiceError> {
         for (room_id, row) in self.rooms.memberships(user_id).await? {
             if !matches!(row.membership.as_str(), "join" | "invite" | "knock") {
@@ -134,14 +134,18 @@ impl App {
                 outcome => drop(outcome?),
             }
         }
-        let caller = userserver::Caller {
+        let caller = || userserver::Caller {
             tenant: tenant.to_owned(),
             user_id: user_id.to_string(),
             device_id: String::new(),
             request_id: self.new_request_id(),
         };
+        // Nobody finds the user by them any more, and others may have them: what goes here is the list.
+        for threepid in self.users.user_threepids(user_id.as_str()).await? {
+            self.release_threepid(caller(), threepid.medium, threepid.address).await?;
+        }
         let call = |mut client: crate::calls::UserClient, request| async move { client.finish_departure(request).await };
-        self.commands.user(user_id.as_str(), FinishDepartureRequest { caller: Some(caller) }, call).await.map(|_| ())
+        self.commands.user(user_id.as_str(), FinishDepartureRequest { caller: Some(caller()) }, call).await.map(|_| ())
     }
 
     fn new_request_id(&self) -> bytes::Bytes {

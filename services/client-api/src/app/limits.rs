@@ -28,9 +28,19 @@ impl Kind {
     pub(crate) fn of(endpoint: &Endpoint) -> Self {
         match endpoint.operation {
             "sendMessage" | "redactEvent" | "setRoomStateWithKey" | "ban" | "unban" | "kick" | "leaveRoom" => Self::Message,
-            "register" | "checkUsernameAvailability" => Self::Registration,
+            "register"
+            | "checkUsernameAvailability"
+            | "requestTokenTo3PIDEmail"
+            | "requestTokenToRegisterEmail"
+            | "requestTokenToResetPasswordEmail" => Self::Registration,
             "registrationTokenValidity" => Self::TokenValidity,
-            "login" | "authFallback" | "submitAuthFallback" | "registerOauthClient" | "beginDeviceGrant" => Self::Login,
+            "login"
+            | "authFallback"
+            | "submitAuthFallback"
+            | "registerOauthClient"
+            | "beginDeviceGrant"
+            | "emailLink"
+            | "confirmEmail" => Self::Login,
             "createRoom" | "upgradeRoom" => Self::CreateRoom,
             "joinRoom" | "joinRoomById" | "knockRoom" => Self::Join,
             "inviteUser" => Self::Invite,

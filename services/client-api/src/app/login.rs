@@ -4,7 +4,7 @@ use banyan_core::{ErrorCode, ServiceError};
 use banyan_proto::userserver::{LoginRequest, LoginResponse};
 use serde::Deserialize;
 
-use super::{App, caller::Visitor};
+use super::{App, caller::Visitor, threepids::Threepid};
 
 /// What a client gives beside its proof.
 #[derive(Debug, Default, Deserialize)]
@@ -32,30 +32,51 @@ impl LoginWish {
 }
 
 /// Whom a client means (specification: "Identifier types").
-#[derive(Debug, Deserialize)]
-pub(crate) struct Identifier {
-    #[serde(rename = "type")]
-    kind: String,
-    #[serde(default)]
-    user: Option<String>,
+#[derive(Deserialize)]
+#[serde(tag = "type")]
+pub(crate) enum Identifier {
+    /// A user id or a localpart, as typed.
+    #[serde(rename = "m.id.user")]
+    User {
+        #[serde(default)]
+        user: Option<String>,
+    },
+    /// An identifier that may be a part of an account.
+    #[serde(rename = "m.id.thirdparty")]
+    ThirdParty(Threepid),
+    /// No account has a phone number.
+    #[serde(rename = "m.id.phone")]
+    Phone,
+    #[serde(other)]
+    Unknown,
 }
 
 impl Identifier {
-    /// The user id or localpart, as typed.
-    ///
-    /// # Errors
-    /// M_BAD_JSON where it is missing, M_FORBIDDEN for a third-party identifier that nobody has, M_UNKNOWN for a type that is none.
-    pub(crate) fn user_name(self) -> Result<String, ServiceError> {
-        match self.kind.as_str() {
-            "m.id.user" => self.user.ok_or_else(|| ServiceError::bad_json("identifier.user is missing")),
-            // No account has a third-party identifier yet, so nobody can be found by one.
-            "m.id.thirdparty" | "m.id.phone" => Err(ServiceError::forbidden("Invalid username or password")),
-            _ => Err(unknown_type()),
+    /// As clients named people before there were identifiers.
+    pub(crate) fn from_before(user: Option<String>, medium: Option<String>, address: Option<String>) -> Option<Self> {
+        match (user, medium, address) {
+            (Some(user), ..) => Some(Self::User { user: Some(user) }),
+            (None, Some(medium), Some(address)) => Some(Self::ThirdParty(Threepid { medium, address })),
+            _ => None,
         }
     }
 }
 
 impl App {
+    /// The user id or localpart, as typed, of whom a client means.
+    ///
+    /// # Errors
+    /// M_BAD_JSON where it is missing, M_FORBIDDEN for a phone number, M_UNKNOWN for a type that is none. An address that nobody has is no
+    /// error here: it is a name that nobody has.
+    pub(crate) async fn user_name(&self, visitor: &Visitor, identifier: Identifier) -> Result<String, ServiceError> {
+        match identifier {
+            Identifier::User { user } => user.ok_or_else(|| ServiceError::bad_json("identifier.user is missing")),
+            Identifier::ThirdParty(threepid) => self.user_of_threepid(visitor, &threepid).await,
+            Identifier::Phone => Err(ServiceError::forbidden("Invalid username or password")),
+            Identifier::Unknown => Err(unknown_type()),
+        }
+    }
+
     /// Checks a password and issues a token. `user` is a user id or a localpart, as typed.
     ///
     /// # Errors

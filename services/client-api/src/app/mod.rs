@@ -13,6 +13,7 @@ pub(crate) mod create_room;
 pub(crate) mod deactivate;
 pub(crate) mod devices;
 pub(crate) mod directory;
+pub(crate) mod email;
 pub(crate) mod event_filter;
 pub(crate) mod event_stream;
 pub(crate) mod events;
@@ -53,6 +54,7 @@ pub(crate) mod state;
 pub(crate) mod sync;
 pub(crate) mod tags;
 pub(crate) mod threads;
+pub(crate) mod threepids;
 pub(crate) mod timestamp;
 pub(crate) mod to_device;
 pub(crate) mod token_cache;
@@ -64,12 +66,13 @@ pub(crate) mod user_search;
 use std::{fmt, ops::Deref, sync::Arc};
 
 use banyan_core::{Clock, Entropy, ServiceError, ShardCount};
+use banyan_mail::Outbox;
 use banyan_rooms::reader::RoomReader;
 use banyan_runtime::{Context, Shutdown};
 use banyan_tenants::Tenants;
 use banyan_users::{
-    BrowserSessions, OauthApprovals, OauthClients, OauthCodes, OauthDevices, SharedSecretRegistration, ShortTokens, UiaSessions,
-    UserReader,
+    BrowserSessions, MailAllowances, OauthApprovals, OauthClients, OauthCodes, OauthDevices, SharedSecretRegistration, ShortTokens,
+    UiaSessions, UserReader, ValidationSessions,
 };
 use ruma::{OwnedRoomId, RoomId};
 
@@ -102,6 +105,9 @@ pub(crate) struct Parts {
     pub(crate) oauth_devices: OauthDevices,
     pub(crate) oauth_approvals: OauthApprovals,
     pub(crate) shared_secret: SharedSecretRegistration,
+    pub(crate) validations: ValidationSessions,
+    pub(crate) mail_allowances: MailAllowances,
+    pub(crate) outbox: Outbox,
     pub(crate) commands: Commands,
     pub(crate) syncs: Syncs,
     pub(crate) tokens: TokenCache,
@@ -125,9 +131,12 @@ impl fmt::Debug for App {
 }
 
 impl App {
-    pub(crate) fn new(context: &Context, tenants: Tenants, config: ClientApiConfig) -> Self {
+    /// # Errors
+    /// A tenant's mails cannot be sent as it is configured.
+    pub(crate) fn new(context: &Context, tenants: Tenants, config: ClientApiConfig) -> Result<Self, banyan_mail::SetupError> {
         let Context { clock, entropy, store, shards, router, shutdown, .. } = context;
-        Self(Arc::new(Parts {
+        let outbox = Outbox::new(&tenants, clock.clone(), entropy.clone())?;
+        Ok(Self(Arc::new(Parts {
             clock: clock.clone(),
             entropy: entropy.clone(),
             shards: *shards,
@@ -142,6 +151,9 @@ impl App {
             oauth_devices: OauthDevices::new(store.clone(), clock.clone(), entropy.clone()),
             oauth_approvals: OauthApprovals::new(store.clone(), clock.clone()),
             shared_secret: SharedSecretRegistration::new(store.clone(), clock.clone(), entropy.clone()),
+            validations: ValidationSessions::new(store.clone(), clock.clone(), entropy.clone()),
+            mail_allowances: MailAllowances::new(store.clone(), clock.clone()),
+            outbox,
             commands: Commands::new(router.clone(), *shards),
             syncs: Syncs::new(router.clone()),
             tokens: TokenCache::new(*shards, config.token_cache),
@@ -150,7 +162,7 @@ impl App {
             shutdown: shutdown.clone(),
             tenants,
             config,
-        }))
+        })))
     }
 
     /// The room of a name that a client gave: an id, or an alias of this installation.

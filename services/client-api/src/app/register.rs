@@ -4,7 +4,7 @@ use banyan_core::{ErrorCode, RequestId, ServiceError};
 use banyan_proto::userserver::{
     self, LoginResponse, RegisterRequest, UseRegistrationTokenRequest, use_registration_token_request::Step,
 };
-use banyan_users::{token::registration_token_name, user_id};
+use banyan_users::{token::registration_token_name, user_id, validation::Purpose};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ use super::{
     App,
     auth::guest_access_forbidden,
     caller::Visitor,
-    uia::{Asked, Auth, Proof, Uia, stage},
+    uia::{Asked, Auth, Proof, REGISTER, Uia, stage, validation_of},
 };
 
 /// What a client asks for. The body without `auth` is what user-interactive authentication is bound to.
@@ -75,7 +75,7 @@ impl App {
                 self.check_username(visitor, username).await?;
             }
         }
-        let asked = Asked { endpoint: "POST /_matrix/client/v3/register", user_id: None, flows, body: parameters };
+        let asked = Asked { endpoint: REGISTER, user_id: None, flows, body: parameters };
         self.authenticated(visitor, asked, |proof| self.register_authorised(visitor, registration, proof)).await
     }
 
@@ -127,7 +127,10 @@ impl App {
         let mut request = register_request(visitor, &user_id, proof.request_id, registration);
         request.accepted_terms =
             proof.subject(stage::TERMS).map(|terms| terms.lines().map(str::to_owned).collect()).unwrap_or_default();
-        let answer = self.register_at_owner(&user_id, request).await?;
+        let answer = match proof.subject(stage::EMAIL).and_then(validation_of) {
+            Some(sid) => self.register_with_email(visitor, &user_id, request, sid, &proof).await?,
+            None => self.register_at_owner(&user_id, request).await?,
+        };
         if let Some(token) = proof.subject(stage::TOKEN)
             && let Err(error) = self.use_token(visitor, &proof.session, token, Step::Complete).await
         {
@@ -135,6 +138,24 @@ impl App {
             tracing::warn!(%error, "a use of a registration token could not be counted");
         }
         Ok(answer)
+    }
+
+    /// Makes an account that has the address that was proved and that the session holds.
+    async fn register_with_email(
+        &self,
+        visitor: &Visitor,
+        user_id: &str,
+        request: RegisterRequest,
+        sid: &str,
+        proof: &Proof,
+    ) -> Result<LoginResponse, ServiceError> {
+        self.with_validation(visitor, Purpose::Register, sid, &proof.session, |proved| async move {
+            let answer = self.register_at_owner(user_id, request).await?;
+            let claim = RequestId(proof.request_id.0 ^ 1);
+            self.claim_threepid(visitor, claim, user_id, &proof.session, &proved).await?;
+            Ok(answer)
+        })
+        .await
     }
 
     /// Holds or counts a use of a registration token, where its uses are counted; false if it is not valid.

@@ -2,6 +2,7 @@
 //! "User-Interactive Authentication API"). An endpoint names its flows and what is to be done; this takes the stages, one request at a
 //! time, and does it once.
 
+mod email;
 pub(crate) mod fallback;
 pub(crate) mod stage;
 
@@ -13,7 +14,13 @@ use ruma::UserId;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{App, Requester, caller::Visitor, oauth, oauth::account};
+pub(crate) use self::email::{address_of, validation_of};
+use super::{App, Requester, caller::Visitor, oauth, oauth::account, threepids::Credentials};
+
+/// The endpoint that makes accounts.
+pub(crate) const REGISTER: &str = "POST /_matrix/client/v3/register";
+/// The endpoint that sets passwords.
+pub(crate) const PASSWORD: &str = "POST /_matrix/client/v3/account/password";
 
 /// What an endpoint asks to be authenticated.
 #[derive(Debug)]
@@ -80,6 +87,11 @@ pub(crate) struct Auth {
     pub(crate) user: Option<String>,
     #[serde(default)]
     pub(crate) password: Option<String>,
+    #[serde(default)]
+    pub(crate) threepid_creds: Option<Credentials>,
+    /// As some clients call it, some of them beside the other.
+    #[serde(default, rename = "threepidCreds")]
+    pub(crate) old_threepid_creds: Option<Credentials>,
 }
 
 impl std::fmt::Debug for Auth {

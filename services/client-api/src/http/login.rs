@@ -51,6 +51,11 @@ pub(crate) struct Login {
     /// From before identifiers.
     #[serde(default)]
     user: Option<String>,
+    /// As above.
+    #[serde(default)]
+    medium: Option<String>,
+    #[serde(default)]
+    address: Option<String>,
     #[serde(default)]
     password: Option<String>,
     #[serde(default)]
@@ -64,10 +69,9 @@ pub(crate) async fn post(State(app): State<App>, Anyone(visitor): Anyone, Body(l
     must_be_served(&visitor)?;
     let session = match login.kind.as_str() {
         PASSWORD => {
-            let user = match login.identifier {
-                Some(identifier) => identifier.user_name()?,
-                None => login.user.ok_or_else(|| MatrixError::bad_json("identifier is missing"))?,
-            };
+            let identifier = login.identifier.or_else(|| Identifier::from_before(login.user, login.medium, login.address));
+            let identifier = identifier.ok_or_else(|| MatrixError::bad_json("identifier is missing"))?;
+            let user = app.user_name(&visitor, identifier).await?;
             let password = login.password.ok_or_else(|| MatrixError::bad_json("password is missing"))?;
             app.log_in(&visitor, &user, password, login.wish).await?
         }

@@ -4,12 +4,14 @@ mod account;
 mod admin;
 mod auth;
 mod auth_metadata;
+mod banyan_email;
 mod banyan_reports;
 mod capabilities;
 mod create_room;
 mod delete_devices;
 mod devices;
 mod directory;
+mod email;
 mod events;
 mod extract;
 mod guard;
@@ -136,6 +138,8 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getAdminLockUser" => get(admin::lock::get),
         "getAdminSuspendUser" => get(admin::suspend::get),
         "authFallback" => get(auth::fallback::get),
+        "emailLink" => get(banyan_email::get),
+        "getAccount3PIDs" => get(account::threepids::get),
         "getTokenOwner" => get(account::whoami::get),
         "getRoomIdByAlias" => get(directory::room::get),
         "getRoomVisibilityOnDirectory" => get(directory::list::get),
@@ -217,12 +221,21 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "deactivateAccount" => post(account::deactivate::post),
         "requestOpenIdToken" => post(user::openid::request_token),
         "changePassword" => post(account::password::post),
+        "post3PIDs" => post(account::threepids::post),
+        "add3PID" => post(account::threepids::add),
+        "bind3PID" => post(account::threepids::bind),
+        "unbind3pidFromAccount" => post(account::threepids::unbind),
+        "delete3pidFromAccount" => post(account::threepids::delete),
+        "confirmEmail" => post(banyan_email::post),
         "logout" => post(logout::one),
         "logout_all" => post(logout::all),
         "register" => post(register::post),
         "requestTokenTo3PIDMSISDN" | "requestTokenToResetPasswordMSISDN" | "requestTokenToRegisterMSISDN" => {
             post(msisdn::request_token)
         }
+        "requestTokenTo3PIDEmail" => post(email::to_add),
+        "requestTokenToResetPasswordEmail" => post(email::to_reset),
+        "requestTokenToRegisterEmail" => post(email::to_register),
         "deleteDevices" => post(delete_devices::post),
         "postPusher" => post(pushers::set),
         "uploadKeys" => post(keys::upload::post),

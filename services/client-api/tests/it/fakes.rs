@@ -61,6 +61,8 @@ pub(crate) enum Call {
     PutRoomKeys(userserver::PutRoomKeysRequest),
     DeleteRoomKeys(userserver::DeleteRoomKeysRequest),
     Report(userserver::ReportRequest),
+    ClaimThreepid(userserver::ClaimThreepidRequest),
+    ReleaseThreepid(userserver::ReleaseThreepidRequest),
     Sync(SyncRequest),
     SlidingSync(SlidingSyncRequest),
 }
@@ -449,6 +451,20 @@ impl UserService for Fakes {
     ) -> Result<Response<userserver::RoomKeysResponse>, Status> {
         let answer = userserver::RoomKeysResponse { keys: 5, etag: 9 };
         self.note("DeleteRoomKeys", Call::DeleteRoomKeys(request.into_inner()), answer)
+    }
+
+    async fn claim_threepid(
+        &self,
+        request: Request<userserver::ClaimThreepidRequest>,
+    ) -> Result<Response<userserver::ClaimThreepidResponse>, Status> {
+        self.note("ClaimThreepid", Call::ClaimThreepid(request.into_inner()), userserver::ClaimThreepidResponse {})
+    }
+
+    async fn release_threepid(
+        &self,
+        request: Request<userserver::ReleaseThreepidRequest>,
+    ) -> Result<Response<userserver::ReleaseThreepidResponse>, Status> {
+        self.note("ReleaseThreepid", Call::ReleaseThreepid(request.into_inner()), userserver::ReleaseThreepidResponse {})
     }
 
     async fn report(&self, request: Request<userserver::ReportRequest>) -> Result<Response<userserver::ReportResponse>, Status> {

@@ -5,6 +5,7 @@
 mod accounts;
 mod administration;
 mod directory;
+mod email;
 mod fakes;
 mod keys;
 mod limits;

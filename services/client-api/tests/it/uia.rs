@@ -55,7 +55,7 @@ async fn stages_that_fail_say_why_and_the_session_goes_on() {
         (json!({"type": "m.login.dummy", "session": session}), "M_UNAUTHORIZED"),
         (
             json!({"type": "m.login.password", "password": "old", "session": session,
-            "identifier": {"type": "m.id.thirdparty", "medium": "email", "address": "a@b"}}),
+            "identifier": {"type": "m.id.phone", "country": "GB", "phone": "1"}}),
             "M_FORBIDDEN",
         ),
     ] {

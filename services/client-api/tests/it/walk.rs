@@ -9,7 +9,7 @@ use http::Method;
 use crate::world::{ALICE_TOKEN, World, answer, assert_error};
 
 /// Served endpoints that take no body, or a form.
-const WITHOUT_BODY: [&str; 16] = [
+const WITHOUT_BODY: [&str; 17] = [
     "logout",
     "logout_all",
     "submitAuthFallback",
@@ -27,6 +27,7 @@ const WITHOUT_BODY: [&str; 16] = [
     "changeAccountProfile",
     "deactivateOnPage",
     "approveReset",
+    "confirmEmail",
 ];
 
 fn rows() -> impl Iterator<Item = (Api, &'static Endpoint)> {
@@ -58,7 +59,9 @@ async fn without_a_token_and_with_a_wrong_one() {
         for path in paths(row) {
             let method = Method::from(row.verb);
             let without = answer(world.request(method.clone(), &path, None).body("{}")).await;
-            if matches!(row.access, Access::Public | Access::Optional) {
+            // Whoever has no token proves an address for this, where the tenant sends mails: not here.
+            let by_mail = row.operation == "changePassword";
+            if matches!(row.access, Access::Public | Access::Optional) && !by_mail {
                 assert_ne!(without.0.as_u16(), 405, "{path}");
                 assert_ne!(without.1["errcode"], "M_MISSING_TOKEN", "{path}");
             } else {

@@ -22,5 +22,6 @@ mod restart;
 mod room_keys;
 mod secrets;
 mod tags;
+mod threepids;
 mod to_device;
 mod world;

@@ -16,6 +16,8 @@ pub(crate) const DUMMY: &str = "m.login.dummy";
 pub(crate) const PASSWORD: &str = "m.login.password";
 /// A token that allows a registration. Proves the token.
 pub(crate) const TOKEN: &str = "m.login.registration_token";
+/// An address that was proved by a mail. Proves the validation and the address (see [`super::email`]).
+pub(crate) const EMAIL: &str = "m.login.email.identity";
 /// Accepting the tenant's policies. Proves which, as lines of `id/version`.
 pub(crate) const TERMS: &str = "m.login.terms";
 
@@ -25,7 +27,7 @@ pub(crate) const OAUTH: &str = "m.oauth";
 pub(crate) const OAUTH_UNSTABLE: &str = "org.matrix.cross_signing_reset";
 
 /// What comes of a try: what it proves, or why it does not.
-type Tried = Result<Result<String, ServiceError>, ServiceError>;
+pub(super) type Tried = Result<Result<String, ServiceError>, ServiceError>;
 
 impl App {
     /// Passes the stage that a request brings. `Some`: it failed, and the challenge says why.
@@ -53,6 +55,7 @@ impl App {
             PASSWORD => self.try_password(visitor, session, auth).await?,
             OAUTH if self.take_approval(session).await? => return Ok(None),
             OAUTH | OAUTH_UNSTABLE => Err(unauthorized("This has to be approved on the account pages first")),
+            EMAIL => self.try_email(visitor, session, auth).await?,
             _ => Err(ServiceError::matrix(ErrorCode::Unauthenticated, "M_UNRECOGNIZED", "Unknown stage")),
         };
         match tried {
@@ -80,14 +83,14 @@ impl App {
     /// Whether the step names somebody else, there or not, than who asks to confirm.
     pub(super) async fn names_another(&self, visitor: &Visitor, session: &UiaSession, auth: &Auth) -> Result<bool, ServiceError> {
         let Some(asks) = session.user_id().filter(|_| auth.kind.as_deref() == Some(PASSWORD)) else { return Ok(false) };
-        let Ok(typed) = typed_user(auth) else { return Ok(false) };
+        let Ok(typed) = self.typed_user(visitor, auth).await? else { return Ok(false) };
         Ok(self.users.resolve_login(&typed, visitor.server_name()).await?.as_deref() != Some(asks))
     }
 
     /// The password must be that of the session's user.
     async fn try_password(&self, visitor: &Visitor, session: &UiaSession, auth: &Auth) -> Tried {
         let Some(password) = auth.password.clone() else { return Ok(Err(ServiceError::bad_json("auth.password is missing"))) };
-        let typed = match typed_user(auth) {
+        let typed = match self.typed_user(visitor, auth).await? {
             Ok(typed) => typed,
             Err(error) => return Ok(Err(error)),
         };
@@ -102,15 +105,20 @@ impl App {
             Err(error) => Err(error),
         }
     }
-}
 
-/// Whom the step names, by identifier or as clients did before there were any.
-fn typed_user(auth: &Auth) -> Result<String, ServiceError> {
-    let identifier = auth.identifier.as_ref().map(Identifier::deserialize).transpose();
-    let identifier = identifier.map_err(|error| ServiceError::bad_json(format!("auth.identifier: {error}")))?;
-    match identifier {
-        Some(identifier) => identifier.user_name(),
-        None => auth.user.clone().ok_or_else(|| ServiceError::bad_json("auth.identifier is missing")),
+    /// Whom the step names, by identifier or as clients did before there were any.
+    async fn typed_user(&self, visitor: &Visitor, auth: &Auth) -> Tried {
+        let identifier = auth.identifier.as_ref().map(Identifier::deserialize).transpose();
+        let identifier = match identifier {
+            Ok(identifier) => identifier.or_else(|| Identifier::from_before(auth.user.clone(), None, None)),
+            Err(error) => return Ok(Err(ServiceError::bad_json(format!("auth.identifier: {error}")))),
+        };
+        let Some(identifier) = identifier else { return Ok(Err(ServiceError::bad_json("auth.identifier is missing"))) };
+        match self.user_name(visitor, identifier).await {
+            Ok(typed) => Ok(Ok(typed)),
+            Err(error) if matches!(error.code, ErrorCode::InvalidArgument | ErrorCode::Forbidden) => Ok(Err(error)),
+            Err(error) => Err(error),
+        }
     }
 }
 
@@ -132,6 +140,6 @@ fn accepted(tenant: &Tenant) -> String {
     lines.join("\n")
 }
 
-fn unauthorized(message: &'static str) -> ServiceError {
+pub(super) fn unauthorized(message: &'static str) -> ServiceError {
     ServiceError::matrix(ErrorCode::Unauthenticated, "M_UNAUTHORIZED", message)
 }

@@ -2,4 +2,5 @@
 
 pub(crate) mod deactivate;
 pub(crate) mod password;
+pub(crate) mod threepids;
 pub(crate) mod whoami;
