@@ -3,10 +3,11 @@
 use std::{error::Error, fs, path::PathBuf};
 
 /// Messages that carry secrets: src/redacted.rs writes their `Debug` by hand.
-const SECRET: [&str; 10] = [
+const SECRET: [&str; 11] = [
     ".banyan.tenants.v1.TenantKeyRow",
     ".banyan.users.v1.Account",
     ".banyan.users.v1.RegistrationTokenUsed",
+    ".banyan.users.v1.SsoFlowRow",
     ".banyan.users.v1.UiaStage",
     ".banyan.userserver.v1.ChangePasswordRequest",
     ".banyan.userserver.v1.CheckPasswordRequest",

@@ -5,7 +5,7 @@ use std::fmt::{Debug, Formatter, Result};
 
 use crate::{
     tenants::TenantKeyRow,
-    users::{Account, RegistrationTokenUsed, UiaStage, account},
+    users::{Account, RegistrationTokenUsed, SsoFlowRow, UiaStage, account},
     userserver::{
         ChangePasswordRequest, CheckPasswordRequest, LoginRequest, LoginResponse, RegisterRequest, UseRegistrationTokenRequest,
         use_registration_token_request,
@@ -55,6 +55,12 @@ impl Debug for Account {
 impl Debug for RegistrationTokenUsed {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         f.debug_struct("RegistrationTokenUsed").field("tenant", &self.tenant).field("row", &self.row).finish_non_exhaustive()
+    }
+}
+
+impl Debug for SsoFlowRow {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.debug_struct("SsoFlowRow").field("tenant", &self.tenant).field("provider", &self.provider).finish_non_exhaustive()
     }
 }
 
@@ -151,6 +157,7 @@ mod tests {
             format!("{:?}", Account { password_hash: secret.into(), ..Default::default() }),
             format!("{:?}", RegistrationTokenUsed { token: secret.into(), ..Default::default() }),
             format!("{:?}", UseRegistrationTokenRequest { token: secret.into(), session: secret.into(), ..Default::default() }),
+            format!("{:?}", SsoFlowRow { nonce: secret.into(), verifier: secret.into(), ..Default::default() }),
             format!("{:?}", UiaStage { subject: secret.into(), ..Default::default() }),
             format!("{:?}", TenantKeyRow { secret: secret.into(), ..Default::default() }),
         ];

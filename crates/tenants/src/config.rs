@@ -5,6 +5,7 @@ mod limits;
 mod login;
 mod oauth;
 mod registration;
+mod sso;
 mod support;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ pub use oauth::OauthConfig;
 pub use registration::{PolicyConfig, PolicyDocument, RegistrationConfig, RegistrationEmail, RegistrationTokenConfig};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use sso::SsoProviderConfig;
 pub use support::{SupportConfig, SupportContact};
 
 /// The room versions that rooms can be made in.
@@ -61,6 +63,10 @@ pub struct TenantConfig {
     /// Mails to users. Unset: none are sent, and accounts have no e-mail addresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<EmailConfig>,
+
+    /// Upstream OpenID Connect providers whose users sign in here. They need the OAuth 2.0 API.
+    #[serde(default)]
+    pub sso: Vec<SsoProviderConfig>,
 
     /// The version of rooms made without naming one: 10, 11 or 12.
     #[serde(default = "default_room_version")]
@@ -116,6 +122,7 @@ impl TenantConfig {
             login: LoginConfig::default(),
             oauth: OauthConfig::default(),
             email: None,
+            sso: Vec::new(),
             default_room_version: default_room_version(),
             forget_rooms_upon_leave: false,
             rate_limits: RateLimits::default(),

@@ -41,6 +41,7 @@ pub(crate) struct Secrets {
     registration_tokens: HashMap<String, RegistrationToken>,
     registration_shared_secret: Option<Zeroizing<String>>,
     smtp_password: Option<Zeroizing<String>>,
+    sso: HashMap<String, Zeroizing<String>>,
 }
 
 impl Tenant {
@@ -124,6 +125,12 @@ impl Tenant {
         self.secrets.smtp_password.as_ref().map(|secret| secret.as_str())
     }
 
+    /// What an upstream provider wants to be shown beside the client id; `None` where there is nothing.
+    #[must_use]
+    pub fn sso_secret(&self, provider: &str) -> Option<&str> {
+        self.secrets.sso.get(provider).map(|secret| secret.as_str())
+    }
+
     /// The flows of user-interactive authentication that make an account, each a list of stages. Empty: registration is disabled.
     #[must_use]
     pub fn registration_flows(&self) -> Vec<Vec<&'static str>> {
@@ -176,6 +183,7 @@ pub(crate) fn check(config: &TenantConfig) -> Result<(OwnedServerName, Secrets),
         return Err(TenantError::config(tenant, "default_room_version", problem));
     }
     check_terms(config)?;
+    check_sso(config)?;
     if !config.login.legacy && (config.base_url.is_none() || !config.oauth.enabled) {
         return Err(TenantError::config(tenant, "login.legacy", "without it nobody can sign in: the OAuth 2.0 API needs base_url"));
     }
@@ -261,6 +269,24 @@ fn check_email(config: &TenantConfig) -> Result<(), TenantError> {
     Ok(())
 }
 
+fn check_sso(config: &TenantConfig) -> Result<(), TenantError> {
+    let mut ids = HashSet::new();
+    for (n, provider) in config.sso.iter().enumerate() {
+        let wrong = |problem| Err(TenantError::config(&config.server_name, format!("sso[{n}]"), problem));
+        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'~' | b'-');
+        if provider.id.is_empty() || provider.id.len() > 255 || !provider.id.bytes().all(fits) || !ids.insert(&provider.id) {
+            return wrong("a provider has an id of its own, of the characters A-Z a-z 0-9 . _ ~ -");
+        }
+        if !["https://", "http://"].iter().any(|scheme| provider.issuer.starts_with(scheme)) {
+            return wrong("the issuer must begin with https:// (or http:// in tests)");
+        }
+        if config.base_url.is_none() || !config.oauth.enabled {
+            return wrong("signing in through a provider needs base_url and oauth.enabled");
+        }
+    }
+    Ok(())
+}
+
 /// A secret of the mail server.
 fn read_smtp_password(tenant: &str, email: Option<&EmailConfig>) -> Result<Option<Zeroizing<String>>, TenantError> {
     let path = email.and_then(|email| email.password_file.as_ref());
@@ -289,7 +315,13 @@ fn read_secrets(config: &TenantConfig) -> Result<Secrets, TenantError> {
         }
     }
     let smtp_password = read_smtp_password(tenant, config.email.as_ref())?;
-    Ok(Secrets { signing_key, registration_tokens, registration_shared_secret, smtp_password })
+    let mut sso = HashMap::new();
+    for (n, provider) in config.sso.iter().enumerate() {
+        if let Some(path) = &provider.client_secret_file {
+            sso.insert(provider.id.clone(), read_word(tenant, &format!("sso[{n}].client_secret_file"), path)?);
+        }
+    }
+    Ok(Secrets { signing_key, registration_tokens, registration_shared_secret, smtp_password, sso })
 }
 
 fn read_token(tenant: &str, option: &str, config: &RegistrationTokenConfig) -> Result<(String, RegistrationToken), TenantError> {

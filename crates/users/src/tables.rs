@@ -8,6 +8,7 @@ mod cross_signing_key;
 mod departure;
 mod device;
 mod device_key;
+mod external_id;
 mod filter;
 mod key_backup;
 mod key_backup_newest;
@@ -33,6 +34,7 @@ mod report;
 mod room_key;
 mod room_key_count;
 mod threepid;
+mod sso_flow;
 mod to_device;
 mod to_device_message;
 mod to_device_queue;
@@ -50,6 +52,7 @@ pub(crate) use cross_signing_key::CROSS_SIGNING_KEY;
 pub(crate) use departure::DEPARTURE;
 pub(crate) use device::DEVICE;
 pub(crate) use device_key::DEVICE_KEY;
+pub(crate) use external_id::EXTERNAL_ID;
 pub(crate) use filter::FILTER;
 pub(crate) use key_backup::KEY_BACKUP;
 pub(crate) use key_backup_newest::KEY_BACKUP_NEWEST;
@@ -75,6 +78,7 @@ pub(crate) use report::REPORT;
 pub(crate) use room_key::ROOM_KEY;
 pub(crate) use room_key_count::ROOM_KEY_COUNT;
 pub(crate) use threepid::THREEPID;
+pub(crate) use sso_flow::SSO_FLOW;
 pub(crate) use to_device::TO_DEVICE;
 pub(crate) use to_device_message::TO_DEVICE_MESSAGE;
 pub(crate) use to_device_queue::TO_DEVICE_QUEUE;
@@ -125,4 +129,6 @@ pub static TABLES: &[&Table] = &[
     &THREEPID,
     &USER_THREEPID,
     &VALIDATION_SESSION,
+    &EXTERNAL_ID,
+    &SSO_FLOW,
 ];

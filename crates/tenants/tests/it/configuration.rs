@@ -2,7 +2,7 @@
 
 use banyan_tenants::{
     TenantConfig, Tenants,
-    config::{OldVerifyKeyConfig, RateLimit, RegistrationTokenConfig, SupportConfig, SupportContact},
+    config::{OldVerifyKeyConfig, RateLimit, RegistrationTokenConfig, SsoProviderConfig, SupportConfig, SupportContact},
 };
 
 use crate::World;
@@ -76,6 +76,30 @@ fn every_mistake_names_its_option() {
     let mut config = base();
     config.rate_limits.login = RateLimit { per_second: 0.0, burst: 1 };
     cases.push(("rate_limits.login", config));
+    let mut config = base();
+    config.login.legacy = false;
+    cases.push(("login.legacy", config));
+    let provider = |id: &str, issuer: &str| SsoProviderConfig {
+        id: id.to_owned(),
+        name: "The corporation".to_owned(),
+        brand: None,
+        issuer: issuer.to_owned(),
+        client_id: "banyan".to_owned(),
+        client_secret_file: None,
+        scopes: Vec::new(),
+        create_accounts: true,
+        existing_accounts: false,
+    };
+    let reached = || TenantConfig { base_url: Some("https://example.org".to_owned()), ..base() };
+    let good = provider("corp", "https://id.example.org");
+    for (option, sso, config) in [
+        ("sso[0]", vec![good.clone()], base()),
+        ("sso[0]", vec![provider("a/b", "https://id.example.org")], reached()),
+        ("sso[0]", vec![provider("corp", "id.example.org")], reached()),
+        ("sso[1]", vec![good.clone(), good], reached()),
+    ] {
+        cases.push((option, TenantConfig { sso, ..config }));
+    }
     for (option, config) in cases {
         let text = problem(&[config]);
         assert!(text.contains(&format!(": {option}: ")), "{option}: {text}");

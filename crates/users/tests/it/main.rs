@@ -4,6 +4,7 @@ mod applying;
 mod oauth;
 mod shared_secret;
 mod short_token;
+mod sso;
 mod uia;
 
 use std::{sync::Arc, time::Duration};

@@ -71,15 +71,15 @@ use banyan_rooms::reader::RoomReader;
 use banyan_runtime::{Context, Shutdown};
 use banyan_tenants::Tenants;
 use banyan_users::{
-    BrowserSessions, MailAllowances, OauthApprovals, OauthClients, OauthCodes, OauthDevices, SharedSecretRegistration, ShortTokens,
-    UiaSessions, UserReader, ValidationSessions,
+    BrowserSessions, ExternalIds, MailAllowances, OauthApprovals, OauthClients, OauthCodes, OauthDevices, SharedSecretRegistration,
+    ShortTokens, SsoFlows, UiaSessions, UserReader, ValidationSessions,
 };
 use ruma::{OwnedRoomId, RoomId};
 
 pub(crate) use self::caller::Requester;
 use self::{limits::Limits, seen::Seen, token_cache::TokenCache};
 use crate::{
-    calls::{Commands, Syncs},
+    calls::{Commands, Outbound, Syncs},
     config::ClientApiConfig,
 };
 
@@ -104,6 +104,9 @@ pub(crate) struct Parts {
     pub(crate) oauth_codes: OauthCodes,
     pub(crate) oauth_devices: OauthDevices,
     pub(crate) oauth_approvals: OauthApprovals,
+    pub(crate) sso_flows: SsoFlows,
+    pub(crate) external_ids: ExternalIds,
+    pub(crate) outbound: Outbound,
     pub(crate) shared_secret: SharedSecretRegistration,
     pub(crate) validations: ValidationSessions,
     pub(crate) mail_allowances: MailAllowances,
@@ -150,6 +153,9 @@ impl App {
             oauth_codes: OauthCodes::new(store.clone(), clock.clone(), entropy.clone()),
             oauth_devices: OauthDevices::new(store.clone(), clock.clone(), entropy.clone()),
             oauth_approvals: OauthApprovals::new(store.clone(), clock.clone()),
+            sso_flows: SsoFlows::new(store.clone(), clock.clone(), entropy.clone()),
+            external_ids: ExternalIds::new(store.clone()),
+            outbound: Outbound::new(),
             shared_secret: SharedSecretRegistration::new(store.clone(), clock.clone(), entropy.clone()),
             validations: ValidationSessions::new(store.clone(), clock.clone(), entropy.clone()),
             mail_allowances: MailAllowances::new(store.clone(), clock.clone()),

@@ -16,7 +16,9 @@ pub(crate) mod redirect_uri;
 pub(crate) mod revoke;
 pub(crate) mod scope;
 pub(crate) mod sign_in;
+pub(crate) mod sso;
 pub(crate) mod token;
+mod upstream;
 
 use std::borrow::Cow;
 

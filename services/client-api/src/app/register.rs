@@ -196,6 +196,7 @@ fn register_request(visitor: &Visitor, user_id: &str, request_id: RequestId, reg
         remote_addr: visitor.address.to_string(),
         accepted_terms: Vec::new(),
         refreshable: registration.refresh_token,
+        external_id: String::new(),
     }
 }
 

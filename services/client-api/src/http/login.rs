@@ -20,6 +20,7 @@ use crate::app::{
 
 const PASSWORD: &str = "m.login.password";
 const TOKEN: &str = "m.login.token";
+const SSO: &str = "m.login.sso";
 
 /// The ways to log in.
 pub(crate) async fn flows(Anyone(visitor): Anyone) -> Reply {
@@ -27,7 +28,30 @@ pub(crate) async fn flows(Anyone(visitor): Anyone) -> Reply {
     let login = &visitor.tenant.config().login;
     let password = login.password.then(|| json!({ "type": PASSWORD }));
     let token = login.token.then(|| json!({ "type": TOKEN, "get_login_token": true }));
-    Ok(Json(json!({ "flows": password.into_iter().chain(token).collect::<Vec<_>>() })))
+    let sso = sso_is_offered(&visitor).then(|| sso_flow(&visitor.tenant));
+    Ok(Json(json!({ "flows": password.into_iter().chain(token).chain(sso).collect::<Vec<_>>() })))
+}
+
+/// Whether clients of this API can have their users sign in on pages: they come back with a login token.
+pub(crate) fn sso_is_offered(visitor: &Visitor) -> bool {
+    visitor.tenant.oauth_base().is_some() && visitor.tenant.config().login.token
+}
+
+/// Clients that know of the OAuth 2.0 API offer nothing else: the pages know all ways (specification: "OAuth 2.0 aware clients").
+fn sso_flow(tenant: &Tenant) -> Value {
+    let providers = tenant.config().sso.iter().map(|provider| {
+        let mut shown = json!({ "id": provider.id, "name": provider.name });
+        if let Some(brand) = &provider.brand {
+            shown["brand"] = json!(brand);
+        }
+        shown
+    });
+    let providers: Vec<_> = providers.collect();
+    let mut flow = json!({ "type": SSO, "oauth_aware_preferred": true });
+    if !providers.is_empty() {
+        flow["identity_providers"] = json!(providers);
+    }
+    flow
 }
 
 /// Refuses where the tenant's users sign in by the OAuth 2.0 API alone (specification: "Authentication API discovery").

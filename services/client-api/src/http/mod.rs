@@ -22,6 +22,7 @@ mod keys;
 mod knock;
 mod login;
 mod login_fallback;
+mod login_sso;
 mod logout;
 mod msisdn;
 mod mutual_rooms;
@@ -126,6 +127,11 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "showAuthorization" => get(oauth2::authorize::get),
         "showDeviceLink" => get(oauth2::link::get),
         "showAccount" => get(oauth2::account::get),
+        "redirectToSSO" => get(login_sso::any),
+        "redirectToIdP" => get(login_sso::one),
+        "setOutToProvider" => get(oauth2::sso::get),
+        "returnFromProvider" => get(oauth2::sso::callback),
+        "showContinue" => get(oauth2::continue_to_app::get),
         "showSignIn" => get(oauth2::login::get),
         "showCreateAccount" => get(oauth2::create::get),
         "getVersions" => get(versions::get),
@@ -212,6 +218,8 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "changeAccountProfile" => post(oauth2::account::profile::post),
         "deactivateOnPage" => post(oauth2::account::deactivate::post),
         "approveReset" => post(oauth2::account::reset::post),
+        "chooseUserName" => post(oauth2::sso::post),
+        "continueToApp" => post(oauth2::continue_to_app::post),
         "requestOauthToken" => post(oauth2::token::post),
         "revokeOauthToken" => post(oauth2::revoke::post),
         "login" => post(login::post),

@@ -29,6 +29,7 @@ mod rooms;
 mod sessions;
 mod sliding_sync;
 mod spaces;
+mod sso;
 mod sync;
 mod tags;
 mod thirdparty;

@@ -348,7 +348,7 @@ async fn forms_are_those_that_this_browser_was_shown() {
     let mut person = Person::new(&world);
     let shown = person.open(&authorize(&client_id, &[])).await;
     let page = person.open(shown.sent_to()).await;
-    let cookie = page.set_cookie.clone().unwrap();
+    let cookie = shown.set_cookie.clone().unwrap();
     for part in ["__Host-banyan_session=", "; HttpOnly", "; Secure", "; SameSite=Lax", "; Path=/"] {
         assert!(cookie.contains(part), "{cookie}");
     }

@@ -95,7 +95,11 @@ async fn a_session_lets_another_device_log_in_once() {
     assert_error(&world.post_as(None, LOGIN, json!({"type": "m.login.token"})).await, 400, "M_BAD_JSON");
     assert_error(&world.post_as(Some(GUEST_TOKEN), GET_TOKEN, json!({})).await, 403, "M_GUEST_ACCESS_FORBIDDEN");
     let (_, flows) = world.get(LOGIN).await;
-    let expected = json!([{"type": "m.login.password"}, {"type": "m.login.token", "get_login_token": true}]);
+    let expected = json!([
+        {"type": "m.login.password"},
+        {"type": "m.login.token", "get_login_token": true},
+        {"type": "m.login.sso", "oauth_aware_preferred": true},
+    ]);
     assert_eq!(flows["flows"], expected);
 }
 

@@ -9,7 +9,7 @@ use http::Method;
 use crate::world::{ALICE_TOKEN, World, answer, assert_error};
 
 /// Served endpoints that take no body, or a form.
-const WITHOUT_BODY: [&str; 17] = [
+const WITHOUT_BODY: [&str; 19] = [
     "logout",
     "logout_all",
     "submitAuthFallback",
@@ -28,6 +28,8 @@ const WITHOUT_BODY: [&str; 17] = [
     "deactivateOnPage",
     "approveReset",
     "confirmEmail",
+    "chooseUserName",
+    "continueToApp",
 ];
 
 fn rows() -> impl Iterator<Item = (Api, &'static Endpoint)> {

@@ -51,6 +51,7 @@ pub(crate) async fn register(inner: &Inner, request: RegisterRequest) -> Result<
         deactivated: false,
         admin: request.admin,
         accepted_terms: request.accepted_terms,
+        external_ids: Some(request.external_id).filter(|id| !id.is_empty()).into_iter().collect(),
         ..Account::default()
     };
     let inhibit_login = request.inhibit_login && !request.guest;

@@ -66,7 +66,7 @@ impl App {
             password: wish.password,
             inhibit_login: true,
             remote_addr: visitor.address.to_string(),
-            accepted_terms: terms.iter().map(|policy| format!("{}/{}", policy.id, policy.version)).collect(),
+            accepted_terms: accepted(tenant),
             ..RegisterRequest::default()
         };
         self.register_at_owner(&user_id, request).await?;
@@ -93,6 +93,11 @@ impl App {
             None => Ok(None),
         }
     }
+}
+
+/// What somebody accepts who accepts the policies of a tenant.
+pub(super) fn accepted(tenant: &Tenant) -> Vec<String> {
+    tenant.config().registration.terms.iter().map(|policy| format!("{}/{}", policy.id, policy.version)).collect()
 }
 
 /// The policies of a tenant, each once, in the language of the page where there is one.

@@ -52,6 +52,11 @@ impl FromRequestParts<App> for Browser {
 }
 
 impl Browser {
+    /// What the browser is known by.
+    pub(crate) fn cookie(&self) -> &str {
+        &self.cookie
+    }
+
     /// The field that every form must have.
     pub(crate) fn form_token(&self) -> Markup {
         html! { input type="hidden" name="csrf" value=(form_token(&self.cookie)); }
@@ -71,7 +76,7 @@ impl Browser {
     pub(crate) fn show_with_forms_to(&self, status: StatusCode, title: &str, body: Markup, target: &str) -> Response {
         let page = Page { status, title, body: body.into_string(), script: None };
         let response = page.answer_with_forms_to(&*self.app.entropy, target);
-        if self.fresh { self.with_cookie(response, &self.cookie, BrowserSessions::LIFETIME.as_secs()) } else { response }
+        self.introduce(response)
     }
 
     /// A page that says one thing.
@@ -99,6 +104,10 @@ impl Browser {
 
     /// Sends the browser elsewhere. `location` is an address of ours, or one that an app registered.
     pub(crate) fn send_to(&self, location: &str) -> Response {
+        self.introduce(self.redirect(location))
+    }
+
+    fn redirect(&self, location: &str) -> Response {
         let Ok(location) = HeaderValue::from_str(location) else { return self.tell_unreadable() };
         let mut response = StatusCode::SEE_OTHER.into_response();
         let headers = response.headers_mut();
@@ -110,7 +119,7 @@ impl Browser {
 
     /// [`Browser::send_to`] with the cookie of whoever signed in just now.
     pub(crate) fn send_signed_in(&self, cookie: &str, location: &str) -> Response {
-        self.with_cookie(self.send_to(location), cookie, BrowserSessions::LIFETIME.as_secs())
+        self.with_cookie(self.redirect(location), cookie, BrowserSessions::LIFETIME.as_secs())
     }
 
     /// [`Browser::send_to`] without a cookie, and the session ends.
@@ -119,7 +128,12 @@ impl Browser {
     /// The store failed.
     pub(crate) async fn send_signed_out(&self, location: &str) -> Result<Response, ServiceError> {
         self.app.browser_sessions.end(&self.cookie).await?;
-        Ok(self.with_cookie(self.send_to(location), "", 0))
+        Ok(self.with_cookie(self.redirect(location), "", 0))
+    }
+
+    /// Gives a browser its cookie that does not have it yet.
+    fn introduce(&self, response: Response) -> Response {
+        if self.fresh { self.with_cookie(response, &self.cookie, BrowserSessions::LIFETIME.as_secs()) } else { response }
     }
 
     fn with_cookie(&self, mut response: Response, value: &str, seconds: u64) -> Response {

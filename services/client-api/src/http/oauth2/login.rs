@@ -87,6 +87,13 @@ fn page(browser: &Browser, next: &str, user: &str, refused: Option<&ServiceError
                 p { button id="sign-in" { "Sign in" } }
             }
         }
+        @if !tenant.config().sso.is_empty() {
+            ul.plain id="providers" {
+                @for provider in &tenant.config().sso {
+                    li { a.button.quiet id={ "provider-" (provider.id) } href=(super::sso::address(&provider.id, next)) { "Sign in with " (provider.name) } }
+                }
+            }
+        }
         @if create::is_open(tenant) {
             p { "No account yet? " a id="create-account" href=(super::create::address(next)) { "Create an account" } }
         }
