@@ -200,6 +200,8 @@ pub(super) const EXTENSIONS: &[Endpoint] = &[
     get("/oauth2/account", "showAccount").public().by("oauth2/account/mod.rs"),
     post("/oauth2/account/device", "endAccountDevice").public().by("oauth2/account/device.rs"),
     post("/oauth2/account/profile", "changeAccountProfile").public().by("oauth2/account/profile.rs"),
+    post("/oauth2/account/password", "changePasswordOnPage").public().by("oauth2/account/password.rs"),
+    post("/oauth2/account/confirm", "confirmOnPage").public().by("oauth2/account/confirm.rs"),
     post("/oauth2/account/deactivate", "deactivateOnPage").public().by("oauth2/account/deactivate.rs"),
     post("/oauth2/account/cross_signing_reset", "approveReset").public().by("oauth2/account/reset.rs"),
     get("/oauth2/authorize", "showAuthorization").public().by("oauth2/authorize.rs"),

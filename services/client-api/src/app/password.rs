@@ -20,9 +20,9 @@ use super::{
 /// What a client asks for.
 #[derive(Deserialize)]
 pub(crate) struct PasswordChange {
-    new_password: String,
+    pub(crate) new_password: String,
     #[serde(default = "yes")]
-    logout_devices: bool,
+    pub(crate) logout_devices: bool,
 }
 
 const fn yes() -> bool {
@@ -98,7 +98,7 @@ impl App {
         self.set_password(if own { requester.to_users() } else { requester.visitor.about_user(user_id.as_str()) }, wish).await
     }
 
-    async fn set_password(&self, caller: Caller, wish: PasswordChange) -> Result<(), ServiceError> {
+    pub(crate) async fn set_password(&self, caller: Caller, wish: PasswordChange) -> Result<(), ServiceError> {
         let user_id = caller.user_id.clone();
         let request =
             ChangePasswordRequest { caller: Some(caller), new_password: wish.new_password, logout_devices: wish.logout_devices };

@@ -142,7 +142,22 @@ impl App {
         }
     }
 
-    /// [`App::authenticated`] for someone who is logged in and confirms with their password.
+    /// How somebody who is logged in to the legacy API confirms a request: by password; whoever came from an upstream provider and
+    /// has none, in a browser.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(crate) async fn confirming_flows(&self, requester: &Requester) -> Result<Vec<Vec<&'static str>>, ServiceError> {
+        let tenant = &requester.visitor.tenant;
+        if tenant.config().sso.is_empty() || tenant.oauth_base().is_none() {
+            return Ok(vec![vec![stage::PASSWORD]]);
+        }
+        let account = self.users.account(requester.user_id.as_str()).await?;
+        let has_password = account.is_none_or(|account| !account.password_hash.is_empty());
+        Ok(vec![vec![if has_password { stage::PASSWORD } else { stage::SSO }]])
+    }
+
+    /// [`App::authenticated`] for someone who is logged in and confirms it as [`App::confirming_flows`] says.
     ///
     /// # Errors
     /// As there; M_FORBIDDEN for a token of the OAuth 2.0 API.
@@ -158,7 +173,8 @@ impl App {
         Fut: Future<Output = Result<T, ServiceError>>,
     {
         oauth::refuse(requester)?;
-        let asked = Asked { endpoint, user_id: Some(&requester.user_id), flows: vec![vec![stage::PASSWORD]], body };
+        let flows = self.confirming_flows(requester).await?;
+        let asked = Asked { endpoint, user_id: Some(&requester.user_id), flows, body };
         self.authenticated(&requester.visitor, asked, work).await
     }
 

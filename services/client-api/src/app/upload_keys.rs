@@ -58,8 +58,11 @@ impl App {
             return self.commands.user(user_id, request, call).await.map(|_| Uia::Done(()));
         }
         // Sessions of the OAuth 2.0 API have this confirmed on the account pages, and nothing else.
-        let flows =
-            if requester.oauth { vec![vec![stage::OAUTH], vec![stage::OAUTH_UNSTABLE]] } else { vec![vec![stage::PASSWORD]] };
+        let flows = if requester.oauth {
+            vec![vec![stage::OAUTH], vec![stage::OAUTH_UNSTABLE]]
+        } else {
+            self.confirming_flows(requester).await?
+        };
         let endpoint = "POST /_matrix/client/v3/keys/device_signing/upload";
         let asked = Asked { endpoint, user_id: Some(&requester.user_id), flows, body };
         self.authenticated(&requester.visitor, asked, |proof| async move {

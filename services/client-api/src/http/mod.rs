@@ -216,6 +216,8 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "decideDeviceLink" => post(oauth2::link::post),
         "endAccountDevice" => post(oauth2::account::device::post),
         "changeAccountProfile" => post(oauth2::account::profile::post),
+        "changePasswordOnPage" => post(oauth2::account::password::post),
+        "confirmOnPage" => post(oauth2::account::confirm::post),
         "deactivateOnPage" => post(oauth2::account::deactivate::post),
         "approveReset" => post(oauth2::account::reset::post),
         "chooseUserName" => post(oauth2::sso::post),

@@ -147,3 +147,53 @@ async fn an_app_replaces_cross_signing_keys_once_that_is_approved() {
     assert_eq!(upload(None).await.0.as_u16(), 200);
     assert_eq!(upload(None).await.0.as_u16(), 401);
 }
+
+#[tokio::test]
+async fn a_password_is_changed_by_whoever_knows_the_old_one() {
+    let world = world().await;
+    let mut person = Person::new(&world);
+    let shown = person.open(ACCOUNT).await;
+    let next = sign_in(&mut person, &shown).await;
+    assert!(person.open(&next).await.html.contains("id=\"password\""));
+    let page = person.open(&format!("{ACCOUNT}?action=password")).await;
+    assert!(page.is_labelled(), "{}", page.html);
+    world.fakes.take();
+    let form = page.form("password-form");
+    assert_eq!(person.submit(&form, &[("password", "right"), ("new_password", "short")]).await.status, 400);
+    let mut forged = form.clone();
+    forged.fields.insert("csrf".to_owned(), "made-up".to_owned());
+    let typed = [("password", "right"), ("new_password", "longer and new"), ("sign_out", "yes")];
+    assert_eq!(person.submit(&forged, &typed).await.status, 400);
+    assert!(world.fakes.take().is_empty());
+
+    let before = person.cookie.clone();
+    let done = person.submit(&form, &typed).await;
+    assert_eq!(done.sent_to(), ACCOUNT);
+    assert!(done.set_cookie.is_some() && person.cookie != before, "other browsers are signed out, this one goes on");
+    let calls = world.fakes.take();
+    let [Call::CheckPassword(checked), Call::ChangePassword(changed)] = &calls[..] else { panic!("{calls:?}") };
+    assert_eq!(
+        (checked.password.as_str(), changed.new_password.as_str(), changed.logout_devices),
+        ("right", "longer and new", true)
+    );
+
+    world.fakes.fail("CheckPassword", ServiceError::forbidden("Invalid username or password"));
+    let form = person.open(&format!("{ACCOUNT}?action=password")).await.form("password-form");
+    assert_eq!(person.submit(&form, &[("password", "wrong"), ("new_password", "longer and new")]).await.status, 403);
+    assert!(!world.fakes.take().iter().any(|call| matches!(call, Call::ChangePassword(_))));
+}
+
+#[tokio::test]
+async fn whoever_has_no_password_is_not_asked_for_one() {
+    let world = World::new().await;
+    world.user_entry(ALICE, Kind::Account(Account::default())).await;
+    let mut person = Person::new(&world);
+    let page = open(&world, &mut person, "account_deactivate").await;
+    assert!(!page.html.contains("type=\"password\""), "{}", page.html);
+    assert_eq!(person.open(&format!("{ACCOUNT}?action=password")).await.status, 404);
+    let mut form = page.form("deactivate-form");
+    form.action = "/oauth2/account/password".to_owned();
+    let typed = [("password", ""), ("new_password", "longer and new")];
+    assert_eq!(person.submit(&form, &typed).await.status, 404);
+    assert!(world.fakes.take().is_empty());
+}

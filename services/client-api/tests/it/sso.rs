@@ -1,6 +1,7 @@
 //! Signing in to apps of the legacy API on the pages, and through upstream providers, as far as no provider has to answer.
 
 use banyan_client_api::ClientApiConfig;
+use banyan_proto::users::{Account, account, user_entry::Kind};
 use banyan_tenants::{
     TenantConfig,
     config::{LoginConfig, SsoProviderConfig},
@@ -12,10 +13,12 @@ use crate::{
     fakes::Call,
     oauth::sign_in,
     person::Person,
-    world::{ALICE, World, answer, assert_error, open_tenant},
+    world::{ALICE, ALICE_TOKEN, World, answer, assert_error, open_tenant},
 };
 
 const REDIRECT: &str = "/_matrix/client/v3/login/sso/redirect";
+const BOB: &str = "@bob:one.test";
+const BOB_TOKEN: &str = "bob-token";
 const APP: &str = "redirectUrl=https%3A%2F%2Fapp.test%2F%3Fa%3Db";
 
 fn with_providers() -> TenantConfig {
@@ -128,4 +131,63 @@ async fn nobody_comes_back_who_did_not_set_out() {
     let made_up = [("form", "made-up"), ("username", "bob")];
     assert_eq!(person.submit(&form, &made_up).await.status, 400);
     assert!(world.fakes.take().is_empty());
+}
+
+/// A session of the legacy API confirms in a browser what a password would have to confirm.
+#[tokio::test]
+async fn whoever_has_no_password_confirms_in_a_browser() {
+    let world = World::with(vec![with_providers()], ClientApiConfig::default()).await;
+    world.user_entry(ALICE, Kind::Account(Account::default())).await;
+    let delete = |auth: Value| {
+        let body = json!({"devices": ["OLD"], "auth": auth});
+        world.post_as(Some(ALICE_TOKEN), "/_matrix/client/v3/delete_devices", body)
+    };
+    let (status, challenge) = delete(Value::Null).await;
+    assert_eq!((status.as_u16(), &challenge["flows"]), (401, &json!([{"stages": ["m.login.sso"]}])), "{challenge}");
+    let session = challenge["session"].as_str().unwrap().to_owned();
+    let auth = json!({"session": session});
+    assert_eq!(delete(auth.clone()).await.0.as_u16(), 401, "nobody confirmed it");
+    assert_eq!(delete(json!({"session": session, "type": "m.login.sso"})).await.0.as_u16(), 401);
+
+    let mut person = Person::new(&world);
+    let fallback = format!("/_matrix/client/v3/auth/m.login.sso/fallback/web?session={session}");
+    let (status, location) = redirected(&world, &fallback).await;
+    assert_eq!(status, 303);
+    let page = location.strip_prefix("https://one.test").unwrap().to_owned();
+    let shown = person.open(&page).await;
+    let next = sign_in(&mut person, &shown).await;
+    let confirm = person.open(&next).await;
+    assert!(confirm.html.contains("Sign out devices"), "{}", confirm.html);
+    let mut forged = confirm.form("confirm-form");
+    forged.fields.insert("csrf".to_owned(), "made-up".to_owned());
+    assert_eq!(person.submit(&forged, &[]).await.status, 400);
+    let mut other = confirm.form("confirm-form");
+    other.fields.insert("session".to_owned(), "made-up".to_owned());
+    assert_eq!(person.submit(&other, &[]).await.status, 404);
+    assert_eq!(delete(auth.clone()).await.0.as_u16(), 401, "nobody confirmed it yet");
+    let done = person.submit(&confirm.form("confirm-form"), &[]).await;
+    assert_eq!(done.sent_to(), fallback);
+    assert_eq!(redirected(&world, &fallback).await.0, 200, "the app is told");
+    world.fakes.take();
+    assert_eq!(delete(auth).await.0.as_u16(), 200);
+    assert!(matches!(world.fakes.only(), Call::DeleteDevices(_)));
+}
+
+#[tokio::test]
+async fn nobody_confirms_for_another() {
+    let world = World::with(vec![with_providers()], ClientApiConfig::default()).await;
+    world.add_user(BOB, BOB_TOKEN, account::Kind::User).await;
+    for user in [ALICE, BOB] {
+        world.user_entry(user, Kind::Account(Account::default())).await;
+    }
+    let body = json!({"devices": ["OLD"]});
+    let (_, challenge) = world.post_as(Some(BOB_TOKEN), "/_matrix/client/v3/delete_devices", body).await;
+    let session = challenge["session"].as_str().unwrap();
+    let mut person = Person::new(&world);
+    let shown = person.open(&format!("/oauth2/account?action=confirm&session={session}")).await;
+    let next = sign_in(&mut person, &shown).await;
+    assert_eq!(person.open(&next).await.status, 404);
+    let mut form = person.open("/oauth2/account").await.form("sign-out-form");
+    form.action = "/oauth2/account/confirm".to_owned();
+    assert_eq!(person.submit(&form, &[("session", session)]).await.status, 404);
 }

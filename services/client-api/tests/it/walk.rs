@@ -9,7 +9,7 @@ use http::Method;
 use crate::world::{ALICE_TOKEN, World, answer, assert_error};
 
 /// Served endpoints that take no body, or a form.
-const WITHOUT_BODY: [&str; 19] = [
+const WITHOUT_BODY: [&str; 21] = [
     "logout",
     "logout_all",
     "submitAuthFallback",
@@ -24,6 +24,8 @@ const WITHOUT_BODY: [&str; 19] = [
     "beginDeviceGrant",
     "decideDeviceLink",
     "endAccountDevice",
+    "changePasswordOnPage",
+    "confirmOnPage",
     "changeAccountProfile",
     "deactivateOnPage",
     "approveReset",

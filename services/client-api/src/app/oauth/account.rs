@@ -4,9 +4,9 @@ use banyan_core::ServiceError;
 use banyan_proto::userserver::DeleteDevicesRequest;
 use url::form_urlencoded;
 
-use super::sign_in::SignedIn;
+use super::{create::long_enough, sign_in::SignedIn};
 use crate::{
-    app::{App, caller::Visitor},
+    app::{App, caller::Visitor, password::PasswordChange},
     calls::UserClient,
 };
 
@@ -24,6 +24,18 @@ pub(crate) const DEVICE_DELETE: &str = "org.matrix.device_delete";
 pub(crate) const DEACTIVATE: &str = "org.matrix.account_deactivate";
 /// To let an app replace the cross-signing keys.
 pub(crate) const RESET: &str = "org.matrix.cross_signing_reset";
+/// To change the password; no app links to it.
+pub(crate) const PASSWORD: &str = "password";
+/// To confirm a request of an app of the legacy API.
+pub(crate) const CONFIRM: &str = "confirm";
+
+/// A change of a password.
+pub(crate) struct NewPassword {
+    pub(crate) old: String,
+    pub(crate) new: String,
+    /// All devices are signed out.
+    pub(crate) sign_out: bool,
+}
 
 /// Where somebody approves that the request of a session of user-interactive authentication replaces their cross-signing keys.
 pub(crate) fn reset_address(base: &str, session: &str) -> String {
@@ -32,7 +44,42 @@ pub(crate) fn reset_address(base: &str, session: &str) -> String {
     format!("{base}/oauth2/account?{}", query.finish())
 }
 
+/// Where somebody confirms what a session of user-interactive authentication stands for.
+pub(crate) fn confirm_address(base: &str, session: &str) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("action", CONFIRM).append_pair("session", session);
+    format!("{base}/oauth2/account?{}", query.finish())
+}
+
 impl App {
+    /// Whether somebody has a password that they sign in with.
+    pub(crate) fn has_changeable_password(&self, visitor: &Visitor, signed_in: &SignedIn) -> bool {
+        signed_in.has_password && visitor.tenant.config().login.password
+    }
+
+    /// Changes the password of somebody who knows the old one: their browser's new cookie. Other browsers are signed out.
+    ///
+    /// # Errors
+    /// M_FORBIDDEN for a wrong one, or where there is none; M_WEAK_PASSWORD, M_INVALID_PARAM, M_LIMIT_EXCEEDED.
+    pub(crate) async fn change_password_on_page(
+        &self,
+        visitor: &Visitor,
+        signed_in: &SignedIn,
+        wish: NewPassword,
+    ) -> Result<String, ServiceError> {
+        if !self.has_changeable_password(visitor, signed_in) {
+            return Err(ServiceError::forbidden("Your account has no password here"));
+        }
+        long_enough(&wish.new)?;
+        let user_id = signed_in.user_id.as_str();
+        self.check_password(visitor, user_id, wish.old).await?;
+        let change = PasswordChange { new_password: wish.new, logout_devices: wish.sign_out };
+        self.set_password(visitor.about_user(user_id), change).await?;
+        let changed = || ServiceError::unavailable("The password was changed. Please sign in.");
+        let account = self.users.account(user_id).await?.ok_or_else(changed)?;
+        self.begin_browser_session(visitor, user_id, &account).await
+    }
+
     /// Ends a device of somebody who is signed in. One that is gone is no error.
     ///
     /// # Errors

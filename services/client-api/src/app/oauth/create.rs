@@ -51,10 +51,7 @@ impl App {
             return Err(ServiceError::forbidden("No accounts are made here"));
         }
         let user_id = self.check_username(visitor, &wish.username).await?;
-        if wish.password.chars().count() < MIN_PASSWORD {
-            let why = "The password has fewer than 8 characters";
-            return Err(ServiceError::matrix(ErrorCode::InvalidArgument, "M_WEAK_PASSWORD", why));
-        }
+        long_enough(&wish.password)?;
         let terms = &tenant.config().registration.terms;
         if !terms.is_empty() && !wish.accepted {
             return Err(ServiceError::invalid_param("The policies were not accepted"));
@@ -93,6 +90,18 @@ impl App {
             None => Ok(None),
         }
     }
+}
+
+/// Refuses a password that is too short for the pages.
+///
+/// # Errors
+/// M_WEAK_PASSWORD.
+pub(super) fn long_enough(password: &str) -> Result<(), ServiceError> {
+    if password.chars().count() < MIN_PASSWORD {
+        let why = "The password has fewer than 8 characters";
+        return Err(ServiceError::matrix(ErrorCode::InvalidArgument, "M_WEAK_PASSWORD", why));
+    }
+    Ok(())
 }
 
 /// What somebody accepts who accepts the policies of a tenant.

@@ -2,6 +2,8 @@
 
 use banyan_core::ServiceError;
 use banyan_tenants::config::PolicyConfig;
+use banyan_users::UiaSession;
+use ruma::UserId;
 
 use super::{Auth, stage};
 use crate::app::{App, caller::Visitor};
@@ -26,10 +28,35 @@ pub(crate) enum Page {
 
 /// Whether a browser can pass a stage here.
 pub(crate) fn has_page(stage: &str) -> bool {
-    [stage::DUMMY, stage::PASSWORD, stage::TOKEN, stage::TERMS].contains(&stage)
+    [stage::DUMMY, stage::PASSWORD, stage::TOKEN, stage::TERMS, stage::SSO].contains(&stage)
 }
 
 impl App {
+    /// The session, if it waits for `user_id` to confirm in a browser what they asked for (specification: "SSO during
+    /// User-Interactive Authentication").
+    ///
+    /// # Errors
+    /// The store failed.
+    pub(crate) async fn waiting_for_sso(
+        &self,
+        visitor: &Visitor,
+        user_id: &UserId,
+        session: &str,
+    ) -> Result<Option<UiaSession>, ServiceError> {
+        let found = self.uia.find(visitor.server_name(), session).await?;
+        Ok(found.filter(|session| session.user_id() == Some(user_id.as_str()) && session.is_next(stage::SSO)))
+    }
+
+    /// Confirms it.
+    ///
+    /// # Errors
+    /// M_NOT_FOUND if nothing waits for `user_id`; or the store failed.
+    pub(crate) async fn confirm_by_sso(&self, visitor: &Visitor, user_id: &UserId, session: &str) -> Result<(), ServiceError> {
+        let waits = self.waiting_for_sso(visitor, user_id, session).await?;
+        let mut waits = waits.ok_or_else(|| ServiceError::not_found("Nothing waits to be confirmed by you"))?;
+        self.uia.pass(&mut waits, stage::SSO, user_id.as_str()).await
+    }
+
     /// The page of a stage; `step` is what was sent with its form.
     ///
     /// # Errors

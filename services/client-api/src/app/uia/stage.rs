@@ -21,6 +21,9 @@ pub(crate) const EMAIL: &str = "m.login.email.identity";
 /// Accepting the tenant's policies. Proves which, as lines of `id/version`.
 pub(crate) const TERMS: &str = "m.login.terms";
 
+/// Confirming it on the account pages, for whoever has no password. Proves nothing more.
+pub(crate) const SSO: &str = "m.login.sso";
+
 /// Approving it on the account pages. Proves nothing more.
 pub(crate) const OAUTH: &str = "m.oauth";
 /// As that was called before it was specified.
@@ -56,6 +59,7 @@ impl App {
             OAUTH if self.take_approval(session).await? => return Ok(None),
             OAUTH | OAUTH_UNSTABLE => Err(unauthorized("This has to be approved on the account pages first")),
             EMAIL => self.try_email(visitor, session, auth).await?,
+            SSO => Err(unauthorized("This has to be confirmed in a browser first")),
             _ => Err(ServiceError::matrix(ErrorCode::Unauthenticated, "M_UNRECOGNIZED", "Unknown stage")),
         };
         match tried {

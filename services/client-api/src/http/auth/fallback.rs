@@ -5,17 +5,18 @@ use std::fmt::Write as _;
 use axum::{
     Form,
     extract::{State, rejection::FormRejection},
-    response::Response,
+    response::{IntoResponse as _, Response},
 };
 use banyan_core::ErrorCode;
 use banyan_http::{MatrixError, Path, Query};
 use banyan_tenants::config::PolicyConfig;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
 use crate::{
     app::{
         App,
+        oauth::{self, account::confirm_address},
         uia::{
             Auth,
             fallback::{self, Page as Step},
@@ -58,6 +59,11 @@ pub(crate) async fn get(
     Query(params): Query<Params>,
 ) -> Result<Response, MatrixError> {
     let step = app.uia_page(&visitor, &stage, &params.session, None).await?;
+    if stage == stage::SSO && matches!(step, Step::Form { .. }) {
+        // Whoever is not signed in there does so first, through the provider.
+        let page = confirm_address(oauth::base(&visitor)?, &params.session);
+        return Ok((StatusCode::SEE_OTHER, [(header::LOCATION, page)], [(header::CACHE_CONTROL, "no-store")]).into_response());
+    }
     Ok(render(&app, &stage, &params.session, step))
 }
 
@@ -70,7 +76,7 @@ pub(crate) async fn post(
     form: Result<Form<Fields>, FormRejection>,
 ) -> Result<Response, MatrixError> {
     let fields = match form {
-        Ok(Form(fields)) if !is_cross_site(&headers) => fields,
+        Ok(Form(fields)) if !is_cross_site(&headers) && stage != stage::SSO => fields,
         _ => return Ok(message(&app, StatusCode::BAD_REQUEST, "This form cannot be read. Please go back and try again.")),
     };
     let auth = Auth { token: fields.token, user: fields.user, password: fields.password, ..Auth::default() };

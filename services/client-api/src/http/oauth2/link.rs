@@ -10,6 +10,7 @@ use banyan_proto::users::OauthClientRow;
 use http::{StatusCode, Uri};
 use maud::html;
 use serde::Deserialize;
+use url::form_urlencoded;
 
 use super::{browser::Browser, login};
 use crate::app::{
@@ -72,6 +73,11 @@ pub(crate) async fn post(browser: Browser, form: Result<Form<Fields>, FormReject
     }
 }
 
+/// The address of this page with a code.
+fn address(code: &str) -> String {
+    format!("/oauth2/link?{}", form_urlencoded::Serializer::new(String::new()).append_pair("user_code", code).finish())
+}
+
 /// What waits under a code. Whoever guesses is slowed down.
 async fn find(browser: &Browser, code: &str) -> Result<Option<OauthClientRow>, ServiceError> {
     let (app, visitor) = (&browser.app, &browser.visitor);
@@ -105,6 +111,11 @@ fn ask(browser: &Browser, signed_in: &SignedIn, client: &OauthClientRow, code: &
             input type="hidden" name="user_code" value=(code);
             button id="allow" name="decision" value="allow" { "Allow" }
             button.quiet id="deny" name="decision" value="deny" { "Cancel" }
+        }
+        form method="post" action="/oauth2/logout" {
+            (browser.form_token())
+            input type="hidden" name="next" value=(address(code));
+            p.note { "Not you? " button.quiet id="switch" { "Use another account" } }
         }
     };
     browser.show(StatusCode::OK, TITLE, body)

@@ -1,8 +1,10 @@
 //! GET `/oauth2/account`: what somebody can do with their account, and what apps link to (specification: "Account management URL
 //! actions"). What is done is in the files beside.
 
+pub(crate) mod confirm;
 pub(crate) mod deactivate;
 pub(crate) mod device;
+pub(crate) mod password;
 pub(crate) mod profile;
 pub(crate) mod reset;
 
@@ -25,7 +27,7 @@ use super::{
     login::{self, HOME},
 };
 use crate::app::oauth::{
-    account::{DEACTIVATE, DEVICE_DELETE, DEVICE_VIEW, PROFILE, RESET},
+    account::{CONFIRM, DEACTIVATE, DEVICE_DELETE, DEVICE_VIEW, PASSWORD, PROFILE, RESET},
     sign_in::SignedIn,
 };
 
@@ -51,6 +53,8 @@ pub(crate) async fn get(browser: Browser, uri: Uri, params: Query<Params>) -> Re
         DEVICE_VIEW | DEVICE_DELETE | "org.matrix.session_view" | "org.matrix.session_end" => {
             device::page(&browser, signed_in, &params.device_id).await
         }
+        PASSWORD => Ok(password::page(&browser, signed_in, None)),
+        CONFIRM => confirm::page(&browser, signed_in, &params.session).await,
         DEACTIVATE => Ok(deactivate::page(&browser, signed_in, None)),
         RESET => Ok(reset::page(&browser, signed_in, &params.session, None)),
         _ => overview(&browser, signed_in).await,
@@ -89,6 +93,9 @@ async fn overview(browser: &Browser, signed_in: &SignedIn) -> Result<Response, S
         p { "Signed in as " strong id="user" { (signed_in.user_id) } }
         nav aria-label="Account" {
             a id="profile" href=(address(PROFILE, "")) { "Profile" }
+            @if browser.app.has_changeable_password(&browser.visitor, signed_in) {
+                a id="password" href=(address(PASSWORD, "")) { "Password" }
+            }
             a id="deactivate" href=(address(DEACTIVATE, "")) { "Deactivate account" }
         }
         h2 { "Devices" }
