@@ -10,16 +10,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 /// One look for all pages: a column that fits a phone, in the colours that the person prefers, with buttons that a thumb can hit.
 const STYLE: &str = "*{box-sizing:border-box}:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:30rem;margin:2rem auto;padding:0 1rem;\
 overflow-wrap:anywhere}h1{font-size:1.5rem;line-height:1.25}h2{font-size:1.1rem;margin:2rem 0 .5rem}\
-label{display:block;margin:1rem 0}input[type=text],input[type=password],input[type=email]{display:block;width:100%;font:inherit;\
-padding:.6rem;min-height:2.75rem;border:1px solid GrayText;border-radius:.4rem;background:Field;color:FieldText}\
+label{display:block;margin:1rem 0 .25rem}input[type=text],input[type=password],input[type=email]{display:block;width:100%;font:inherit;\
+padding:.6rem;min-height:2.75rem;margin:0 0 1rem;border:1px solid GrayText;border-radius:.4rem;background:Field;color:FieldText}\
 button,.button{display:inline-block;font:inherit;padding:.6rem 1.2rem;min-height:2.75rem;border:1px solid #175ddc;border-radius:.4rem;\
-background:#175ddc;color:#fff;text-decoration:none;cursor:pointer;margin:.25rem .5rem .25rem 0}\
-button.quiet,.button.quiet{background:transparent;color:inherit;border-color:GrayText}button.danger{background:#b3261e;\
-border-color:#b3261e}:focus-visible{outline:3px solid #f5a623;outline-offset:2px}.wrong{color:#c22;font-weight:600}\
-@media (prefers-color-scheme:dark){.wrong{color:#ff8a80}}.notice{border-left:4px solid #f5a623;padding:.25rem .75rem}\
-.note{color:GrayText;font-size:.9rem}ul.plain{list-style:none;padding:0}ul.plain>li{border-top:1px solid GrayText;padding:.75rem 0}\
+background:#175ddc;color:#fff;text-decoration:none;cursor:pointer;margin:.75rem .5rem .25rem 0}\
+button.quiet,.button.quiet{background:transparent;color:CanvasText;border-color:GrayText}button.danger{background:#b3261e;\
+border-color:#b3261e}:focus-visible{outline:3px solid #b45309;outline-offset:2px}.wrong:focus{outline:none}.wrong{color:#c22;font-weight:600}\
+.notice{border-left:4px solid #f5a623;padding:.25rem .75rem}\
+.note{color:#595959;font-size:.9rem}input[type=checkbox]{width:1.25rem;height:1.25rem;vertical-align:middle;margin:0 .5rem 0 0}\
+ul.plain{list-style:none;padding:0}ul.plain>li{border-top:1px solid GrayText;padding:.75rem 0}\
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.25rem 1rem}dd{margin:0}nav{margin:1rem 0}nav a{margin-right:1rem}\
-.code{font-size:1.4rem;letter-spacing:.1em;text-transform:uppercase}";
+.code{font-size:1.4rem;letter-spacing:.1em;text-transform:uppercase}\
+@media (prefers-color-scheme:dark){.wrong{color:#ff8a80}.note{color:#b3b3b3}:focus-visible{outline-color:#f5a623}}";
 
 /// A page. `body` is HTML: what comes from elsewhere goes through [`escape`] first. `script` may only be a constant of ours.
 pub(crate) struct Page<'a> {

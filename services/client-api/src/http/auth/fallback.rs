@@ -106,7 +106,9 @@ fn render(app: &App, stage: &str, session: &str, step: Step) -> Response {
         .answer(&*app.entropy),
         Step::Form { policies, refused } => {
             let status = if refused.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
-            let wrong = refused.map(|error| format!("<p class=\"wrong\">{}</p>", escape(&error.message))).unwrap_or_default();
+            let wrong = refused
+                .map(|error| format!("<p class=\"wrong\" role=\"alert\" tabindex=\"-1\" autofocus>{}</p>", escape(&error.message)))
+                .unwrap_or_default();
             let body = format!(
                 "{wrong}<form method=\"post\"><input type=\"hidden\" name=\"session\" value=\"{}\">{}</form>",
                 escape(session),

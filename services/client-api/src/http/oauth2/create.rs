@@ -86,7 +86,7 @@ fn page(browser: &Browser, next: &str, username: &str, refused: Option<&ServiceE
     let policies = policies(tenant);
     let body = html! {
         p { "A new account on " strong { (tenant.name()) } }
-        @if let Some(error) = refused { p.wrong role="alert" id="error" { (explained(error)) } }
+        @if let Some(error) = refused { p.wrong role="alert" id="error" tabindex="-1" autofocus { (explained(error)) } }
         form method="post" action="/oauth2/create" id="create-form" {
             (browser.form_token())
             input type="hidden" name="next" value=(next);

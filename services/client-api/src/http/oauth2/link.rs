@@ -87,7 +87,7 @@ async fn find(browser: &Browser, code: &str) -> Result<Option<OauthClientRow>, S
 
 fn ask_for_code(browser: &Browser, wrong: Option<&str>) -> Response {
     let body = html! {
-        @if let Some(wrong) = wrong { p.wrong role="alert" id="error" { (wrong) } }
+        @if let Some(wrong) = wrong { p.wrong role="alert" id="error" tabindex="-1" autofocus { (wrong) } }
         form method="get" action="/oauth2/link" id="code-form" {
             label for="user_code" { "The code that your device shows" }
             input.code type="text" id="user_code" name="user_code" required maxlength="16" autocomplete="off" autocapitalize="characters" spellcheck="false";

@@ -75,7 +75,7 @@ fn page(browser: &Browser, next: &str, user: &str, refused: Option<&ServiceError
     let next = own_page(next).unwrap_or(HOME);
     let body = html! {
         p { "Your account on " strong { (tenant.name()) } }
-        @if let Some(error) = refused { p.wrong role="alert" id="error" { (explained(error)) } }
+        @if let Some(error) = refused { p.wrong role="alert" id="error" tabindex="-1" autofocus { (explained(error)) } }
         @if tenant.config().login.password {
             form method="post" action="/oauth2/login" id="sign-in-form" {
                 (browser.form_token())

@@ -119,7 +119,7 @@ fn choose_name(browser: &Browser, form: &str, proposal: &str, refused: Option<&S
     let policies = policies(&browser.visitor.tenant);
     let body = html! {
         p { "You are new on " strong { (browser.visitor.tenant.name()) } ". Which user name do you want to have? It cannot be changed later." }
-        @if let Some(error) = refused { p.wrong role="alert" id="error" { (explained(error)) } }
+        @if let Some(error) = refused { p.wrong role="alert" id="error" tabindex="-1" autofocus { (explained(error)) } }
         form method="post" action="/oauth2/sso/account" id="name-form" {
             (browser.form_token())
             input type="hidden" name="form" value=(form);

@@ -31,7 +31,7 @@ pub(crate) struct Fields {
 pub(super) fn page(browser: &Browser, signed_in: &SignedIn, refused: Option<&ServiceError>) -> Response {
     let body = html! {
         p.notice { strong { "This cannot be taken back." } " " (signed_in.user_id) " leaves all rooms, all devices are signed out, and nobody can have this user name again." }
-        @if let Some(error) = refused { p.wrong role="alert" id="error" { (explained(error)) } }
+        @if let Some(error) = refused { p.wrong role="alert" id="error" tabindex="-1" autofocus { (explained(error)) } }
         form method="post" action="/oauth2/account/deactivate" id="deactivate-form" {
             (browser.form_token())
             @if signed_in.has_password {

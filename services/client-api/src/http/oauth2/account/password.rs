@@ -37,7 +37,7 @@ pub(super) fn page(browser: &Browser, signed_in: &SignedIn, refused: Option<&Ser
         );
     }
     let body = html! {
-        @if let Some(error) = refused { p.wrong role="alert" id="error" { (explained(error)) } }
+        @if let Some(error) = refused { p.wrong role="alert" id="error" tabindex="-1" autofocus { (explained(error)) } }
         form method="post" action="/oauth2/account/password" id="password-form" {
             (browser.form_token())
             input type="hidden" name="user" value=(signed_in.user_id) autocomplete="username";

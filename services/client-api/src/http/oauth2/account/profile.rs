@@ -33,7 +33,7 @@ pub(super) async fn page(
     let name = profile.get("displayname").and_then(Value::as_str).unwrap_or_default();
     let body = html! {
         p { "How others see " strong { (signed_in.user_id) } "." }
-        @if let Some(error) = refused { p.wrong role="alert" id="error" { (explained(error)) } }
+        @if let Some(error) = refused { p.wrong role="alert" id="error" tabindex="-1" autofocus { (explained(error)) } }
         form method="post" action="/oauth2/account/profile" id="profile-form" {
             (browser.form_token())
             label for="displayname" { "Display name" }

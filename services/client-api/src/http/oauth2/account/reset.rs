@@ -34,7 +34,7 @@ pub(super) fn page(browser: &Browser, signed_in: &SignedIn, session: &str, refus
             li { "Without a backup, older messages cannot be read any more." }
         }
         p.notice { "Only go on if you started this yourself just now. If you did not, somebody may be using your account." }
-        @if let Some(error) = refused { p.wrong role="alert" id="error" { (explained(error)) } }
+        @if let Some(error) = refused { p.wrong role="alert" id="error" tabindex="-1" autofocus { (explained(error)) } }
         form method="post" action="/oauth2/account/cross_signing_reset" id="reset-form" {
             (browser.form_token())
             input type="hidden" name="session" value=(session);
