@@ -1,7 +1,10 @@
 //! Signing in through an upstream provider (specification: "SSO client login/authentication").
 
 use banyan_core::{ErrorCode, ServiceError};
-use banyan_proto::{users::Account, userserver::RegisterRequest};
+use banyan_proto::{
+    users::{Account, account::Kind},
+    userserver::RegisterRequest,
+};
 use banyan_tenants::{Tenant, config::SsoProviderConfig};
 use banyan_users::{SsoFlow, sso::external_id, user_id};
 use serde::Deserialize;
@@ -79,7 +82,7 @@ impl App {
         let proposal = vouched.username.unwrap_or_default().to_lowercase();
         if provider.existing_accounts
             && let Some(account) = self.account_of_name(visitor, &proposal).await?
-            && !is_of_another(&account.1, &flow.provider)
+            && can_be_given(&account.1, &flow.provider)
         {
             let row = self.external_ids.assign(&flow, &account.0, true).await?;
             if row.user_id == account.0 {
@@ -183,7 +186,27 @@ impl App {
     }
 }
 
-/// Whether an account was made for somebody of a provider: a name that they gave up there, and another has now, is not the other's here.
-fn is_of_another(account: &Account, provider: &str) -> bool {
-    account.external_ids.iter().any(|id| id.split_once('/').is_some_and(|(of, _)| of == provider))
+/// Whether an account can belong to whoever a provider knows by its name. One that was made for somebody there cannot: a name that they
+/// gave up there, and another has now, is not the other's here.
+fn can_be_given(account: &Account, provider: &str) -> bool {
+    let theirs = account.external_ids.iter().any(|id| id.split_once('/').is_some_and(|(of, _)| of == provider));
+    !theirs && !account.deactivated && account.kind() == Kind::User
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn accounts_are_given_to_nobody_who_only_has_the_name() {
+        let free = Account { external_ids: vec!["other/1".to_owned()], ..Account::default() };
+        assert!(can_be_given(&free, "corp"));
+        for account in [
+            Account { external_ids: vec!["corp/1".to_owned()], ..Account::default() },
+            Account { deactivated: true, ..Account::default() },
+            Account { kind: Kind::Guest.into(), ..Account::default() },
+        ] {
+            assert!(!can_be_given(&account, "corp"), "{account:?}");
+        }
+    }
 }
