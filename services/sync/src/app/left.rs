@@ -142,10 +142,16 @@ async fn from_rows(context: &Context, plan: &RoomPlan) -> Result<RoomBody, SyncE
     let mut visibility = context.visibility(id.clone());
     let mut window = timeline::read(context, &id, span, &mut visibility, None).await?;
     let last = context.source.rooms.event_at_or_before(&id, place).await?;
+    let mut current = StateMap::default();
+    if let Some(last) = last.as_ref().filter(|_| plan.standing.previous == Membership::Join) {
+        current = state_at(context, &id, At::Root(last.state_after.clone())).await?;
+        if !context.state_after {
+            window.drop_overruled(|kind, key| current.get(kind, key).map(|event| event.stored.event_id.as_str()));
+        }
+    }
     let own = |event: &RoomEvent| event.state() == Some(("m.room.member", context.user.as_str()));
-    let (mut root, mut end) = (None, None);
+    let mut end = None;
     if let Some(last) = last {
-        root = Some(last.state_after.clone());
         let event = Arc::new(RoomEvent::new(last, true)?);
         let told = window.shown.iter().any(|shown| shown.event.stored.event_id == event.stored.event_id);
         if own(&event) && !told {
@@ -156,10 +162,6 @@ async fn from_rows(context: &Context, plan: &RoomPlan) -> Result<RoomBody, SyncE
                 end = Some(event);
             }
         }
-    }
-    let mut current = StateMap::default();
-    if let Some(root) = root.filter(|_| plan.standing.previous == Membership::Join) {
-        current = state_at(context, &id, At::Root(root)).await?;
     }
     if !context.state_after {
         state::rewind(context, &id, &mut current, &window.shown).await?;
