@@ -8,12 +8,12 @@ use banyan_proto::{
         ChangeMembershipRequest, ChangeMembershipResponse, ClaimAliasRequest, ClaimAliasResponse, CreateRoomRequest,
         CreateRoomResponse, ForgetRoomRequest, ForgetRoomResponse, NoteDeviceListRequest, NoteDeviceListResponse,
         PrepareRoomRequest, PrepareRoomResponse, PublishRoomRequest, PublishRoomResponse, ReleaseAliasRequest,
-        ReleaseAliasResponse, SendEventRequest, SendEventResponse, SetReceiptsRequest, SetReceiptsResponse, UpgradeRoomRequest,
-        UpgradeRoomResponse, room_service_server::RoomService,
+        ReleaseAliasResponse, SendEventRequest, SendEventResponse, SetReceiptsRequest, SetReceiptsResponse, SpreadProfileRequest,
+        SpreadProfileResponse, UpgradeRoomRequest, UpgradeRoomResponse, room_service_server::RoomService,
     },
     status::to_status,
 };
-use ruma::{OwnedRoomAliasId, OwnedRoomId, RoomAliasId, RoomId, UserId};
+use ruma::{OwnedRoomAliasId, OwnedRoomId, OwnedUserId, RoomAliasId, RoomId, UserId};
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -29,6 +29,7 @@ use crate::{
         release_alias,
         send_event::{self, SendEvent},
         set_receipts::{self, SetReceipts},
+        spread_profile::{self, SpreadProfile},
         upgrade_room::{self, UpgradeRoom},
     },
     host::Inner,
@@ -101,7 +102,6 @@ impl Rpc {
             reason: request.reason,
             profile: request.profile.unwrap_or_default(),
             content: request.content,
-            renew: request.renew,
             third_party_signed: request.third_party_signed,
         };
         let shard = self.inner.shard_of(command.room_id.as_str())?;
@@ -125,14 +125,20 @@ impl Rpc {
     }
 
     async fn device_list(&self, request: NoteDeviceListRequest) -> Result<NoteDeviceListResponse, ServiceError> {
-        let user_id = UserId::parse(request.user_id.as_str())
-            .map_err(|_| ServiceError::invalid_param(format!("{:?} is not a user id", request.user_id)))?;
+        let user_id = user(&request.user_id)?;
         let rooms: Vec<_> = request.room_ids.iter().map(|room_id| room(room_id)).collect::<Result<_, _>>()?;
         let Some(first) = rooms.first() else { return Ok(NoteDeviceListResponse {}) };
         let shard = self.inner.shard_of(first.as_str())?;
         let command = NoteDeviceList { tenant: request.tenant.as_str().into(), user_id, rooms };
         shard.run(note_device_list::note_device_list(shard.clone(), command)).await?;
         Ok(NoteDeviceListResponse {})
+    }
+
+    async fn profile(&self, request: SpreadProfileRequest) -> Result<SpreadProfileResponse, ServiceError> {
+        let command = SpreadProfile { user_id: user(&request.user_id)?, room_id: room(&request.room_id)? };
+        let shard = self.inner.shard_of(command.room_id.as_str())?;
+        shard.run(spread_profile::spread_profile(shard.clone(), command)).await?;
+        Ok(SpreadProfileResponse {})
     }
 
     async fn upgrade(&self, request: UpgradeRoomRequest) -> Result<UpgradeRoomResponse, ServiceError> {
@@ -176,6 +182,10 @@ fn room(text: &str) -> Result<OwnedRoomId, ServiceError> {
     RoomId::parse(text).map_err(|_| ServiceError::invalid_param(format!("{text:?} is not a room id")))
 }
 
+fn user(text: &str) -> Result<OwnedUserId, ServiceError> {
+    UserId::parse(text).map_err(|_| ServiceError::invalid_param(format!("{text:?} is not a user id")))
+}
+
 fn alias(text: &str) -> Result<OwnedRoomAliasId, ServiceError> {
     RoomAliasId::parse(text).map_err(|_| ServiceError::invalid_param(format!("{text:?} is not a room alias")))
 }
@@ -211,6 +221,10 @@ impl RoomService for Rpc {
 
     async fn note_device_list(&self, request: Request<NoteDeviceListRequest>) -> Result<Response<NoteDeviceListResponse>, Status> {
         self.answer("note_device_list", self.device_list(request.into_inner()).await)
+    }
+
+    async fn spread_profile(&self, request: Request<SpreadProfileRequest>) -> Result<Response<SpreadProfileResponse>, Status> {
+        self.answer("spread_profile", self.profile(request.into_inner()).await)
     }
 
     async fn upgrade_room(&self, request: Request<UpgradeRoomRequest>) -> Result<Response<UpgradeRoomResponse>, Status> {

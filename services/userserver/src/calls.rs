@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use banyan_core::{LogId, ServiceError, ShardCount, ShardId};
-use banyan_proto::roomserver::{NoteDeviceListRequest, room_service_client::RoomServiceClient};
+use banyan_proto::roomserver::{NoteDeviceListRequest, SpreadProfileRequest, room_service_client::RoomServiceClient};
 use banyan_runtime::ShardRouter;
-use ruma::{OwnedRoomId, UserId};
+use ruma::{OwnedRoomId, RoomId, UserId};
 
 /// Rooms of one call at most: they are one group of entries there.
 const PER_CALL: usize = 200;
@@ -19,6 +19,12 @@ pub trait TellRooms: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The owners'; some rooms may know it then.
     async fn device_list(&self, user_id: &UserId, rooms: Vec<OwnedRoomId>) -> Result<(), ServiceError>;
+
+    /// The user's member event is to say what their profile says now. Repeating it is harmless.
+    ///
+    /// # Errors
+    /// The owner's.
+    async fn profile(&self, user_id: &UserId, room_id: &RoomId) -> Result<(), ServiceError>;
 }
 
 /// The roomservers.
@@ -60,5 +66,14 @@ impl TellRooms for Roomservers {
             }
         }
         Ok(())
+    }
+
+    async fn profile(&self, user_id: &UserId, room_id: &RoomId) -> Result<(), ServiceError> {
+        let request = SpreadProfileRequest { user_id: user_id.to_string(), room_id: room_id.to_string() };
+        let call = |transport| {
+            let request = request.clone();
+            async move { RoomServiceClient::new(transport).spread_profile(request).await }
+        };
+        self.router.call(LogId::rooms(self.shards.shard_of(room_id.as_str())), call).await.map(drop)
     }
 }

@@ -11,7 +11,7 @@ use banyan_users::{UserApplier, UserReader};
 use parking_lot::RwLock;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{SetupError, UserserverParts, parts::Shared, rpc::Rpc, shard::Shard};
+use crate::{SetupError, UserserverParts, fan_out::News, parts::Shared, rpc::Rpc, shard::Shard};
 
 /// The userserver of this process. Cheap to clone.
 #[derive(Clone)]
@@ -25,7 +25,7 @@ pub(crate) struct Inner {
 /// A shard that is here, and who tells rooms what happens in it, for as long as it is.
 struct Owned {
     shard: Arc<Shard>,
-    _fan_out: AbortOnDropHandle<()>,
+    _fan_outs: Vec<AbortOnDropHandle<()>>,
 }
 
 impl std::fmt::Debug for Userserver {
@@ -76,9 +76,9 @@ impl ShardHost for Userserver {
     }
 
     async fn open(&self, log: OwnedLog) -> Result<(), ServiceError> {
-        let fan_out = self.0.shared.fan_out.clone().run(log.id());
-        let _fan_out = AbortOnDropHandle::new(tokio::spawn(fan_out));
-        self.0.shards.write().insert(log.id().shard, Owned { shard: Arc::new(Shard::new(log)), _fan_out });
+        let follow = |news| AbortOnDropHandle::new(tokio::spawn(self.0.shared.fan_out.clone().run(log.id(), news)));
+        let _fan_outs = News::ALL.map(follow).into();
+        self.0.shards.write().insert(log.id().shard, Owned { shard: Arc::new(Shard::new(log)), _fan_outs });
         Ok(())
     }
 

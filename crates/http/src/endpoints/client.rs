@@ -56,7 +56,8 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     delete("/_matrix/client/v3/devices/{deviceId}", "deleteDevice").by("devices.rs"),
     get("/_matrix/client/v3/devices/{deviceId}", "getDevice").guest().by("devices.rs"),
     put("/_matrix/client/v3/devices/{deviceId}", "updateDevice").guest().by("devices.rs"),
-    put("/_matrix/client/v3/directory/list/appservice/{networkId}/{roomId}", "updateAppserviceRoomDirectoryVisibility"),
+    put("/_matrix/client/v3/directory/list/appservice/{networkId}/{roomId}", "updateAppserviceRoomDirectoryVisibility")
+        .by("directory/list.rs"),
     get("/_matrix/client/v3/directory/list/room/{roomId}", "getRoomVisibilityOnDirectory").public().by("directory/list.rs"),
     put("/_matrix/client/v3/directory/list/room/{roomId}", "setRoomVisibilityOnDirectory").by("directory/list.rs"),
     delete("/_matrix/client/v3/directory/room/{roomAlias}", "deleteRoomAlias").by("directory/room.rs"),

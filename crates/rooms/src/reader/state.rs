@@ -1,6 +1,6 @@
 //! State: current, or at a place.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use banyan_proto::rooms::{CurrentStateRow, StateRoot};
 use bytes::Bytes;
@@ -25,6 +25,12 @@ pub struct StateId {
     pub state_key: String,
     /// Its id.
     pub event_id: OwnedEventId,
+}
+
+impl StateId {
+    fn of((key, event_id): (StateKey, OwnedEventId)) -> Self {
+        Self { event_type: key.event_type.to_string(), state_key: key.state_key, event_id }
+    }
 }
 
 /// A state event with its body.
@@ -98,6 +104,23 @@ impl RoomReader {
     /// The store's.
     pub async fn state(&self, room_id: &RoomId, at: &At) -> Result<Vec<StateEvent>, ReadError> {
         self.state_where(room_id, None, at).await
+    }
+
+    /// A state without its members, but for some users; in no order. It costs no more where there are many members.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn state_with_members(
+        &self,
+        room_id: &RoomId,
+        root: &StateRoot,
+        members: &BTreeSet<String>,
+    ) -> Result<Vec<StateEvent>, ReadError> {
+        let others = self.inner.states.others(room_id, &State::from_proto(root)?).await?;
+        let mut events = self.bodies(room_id, others.into_iter().map(StateId::of).collect(), &HashMap::new()).await?;
+        let members: Vec<(&str, &str)> = members.iter().map(|user_id| ("m.room.member", user_id.as_str())).collect();
+        events.extend(self.state_events_of(room_id, &members, root).await?.into_iter().flatten());
+        Ok(events)
     }
 
     /// All events of one type in a state; in no order.
@@ -251,12 +274,7 @@ impl RoomReader {
     async fn ids_of(&self, room_id: &RoomId, root: &StateRoot) -> Result<Vec<StateId>, ReadError> {
         let state = State::from_proto(root)?;
         let entries = self.inner.states.all(room_id, &state).await?;
-        let id = |(key, event_id): (StateKey, OwnedEventId)| StateId {
-            event_type: key.event_type.to_string(),
-            state_key: key.state_key,
-            event_id,
-        };
-        Ok(entries.into_iter().map(id).collect())
+        Ok(entries.into_iter().map(StateId::of).collect())
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use banyan_core::ServiceError;
 use banyan_rooms::{
     RoomPlace,
-    reader::{At, Direction, StateEvent, TimelineQuery},
+    reader::{At, Direction, TimelineQuery},
     stream_token::PlaceToken,
     visibility::{Access, VisibilityFilter, Visible},
 };
@@ -55,13 +55,15 @@ impl App {
         let Surroundings { before, after, start, end } = self.surroundings(requester, room_id, &event, sides, filter).await?;
         let shown = || before.iter().chain([&event]).chain(&after);
         let last = after.last().unwrap_or(&event);
-        let state = self.rooms.state(room_id, &At::Root(last.event.state_after.clone())).await?;
-        let senders: BTreeSet<String> = shown().filter_map(|visible| sender_of(&visible.event.pdu)).collect();
-        let wanted = |event: &&StateEvent| {
-            let lazy = filter.lazy_load_members && event.event_type == "m.room.member";
-            (!lazy || senders.contains(&event.state_key)) && filter.wants(&event.pdu)
+        let root = &last.event.state_after;
+        let state = if filter.lazy_load_members {
+            let senders: BTreeSet<String> = shown().filter_map(|visible| sender_of(&visible.event.pdu)).collect();
+            self.rooms.state_with_members(room_id, root, &senders).await?
+        } else {
+            self.rooms.state(room_id, &At::Root(root.clone())).await?
         };
-        let state = state.iter().filter(wanted).map(|event| self.render_state(event, room_id)).collect::<Result<_, _>>()?;
+        let state = state.iter().filter(|event| filter.wants(&event.pdu));
+        let state = state.map(|event| self.render_state(event, room_id)).collect::<Result<_, _>>()?;
         let mut rendered = self.render(requester, room_id, &shown().collect::<Vec<_>>()).await?;
         let after = rendered.split_off(before.len() + 1);
         let event = rendered.pop().unwrap_or_default();
@@ -81,7 +83,9 @@ impl App {
     ) -> Result<Visible, ServiceError> {
         if let Some(event) = self.rooms.event(room_id, event_id).await? {
             let mut visibility = VisibilityFilter::new(self.rooms.clone(), room_id.to_owned(), requester.user_id.clone());
-            if let Some(membership) = visibility.sees(&event).await? {
+            if let Some(membership) = visibility.sees(&event).await?
+                && !self.withholds(requester, &event.pdu).await?
+            {
                 return Ok(Visible { event, membership });
             }
         }

@@ -129,17 +129,29 @@ impl App {
             room_id: prepared.room_id.clone(),
             create_pdu: prepared.create_pdu,
             request: body,
-            displayname: own.displayname,
-            avatar_url: own.avatar_url,
+            displayname: own.displayname.clone(),
+            avatar_url: own.avatar_url.clone(),
             alias: plan.alias.as_ref().map(ToString::to_string).unwrap_or_default(),
             invited_profiles: self.profiles(&plan.invite).await,
         };
-        let Some(alias) = plan.alias else { return self.create_at_owner(request).await };
-        self.claim_alias(requester.to_rooms_step(1), &alias, &prepared.room_id).await.map_err(in_use)?;
+        let room_id = self.create_with_alias(requester, plan.alias, request).await?;
+        self.catch_up_profile(requester, &room_id, &own).await;
+        Ok(room_id)
+    }
+
+    async fn create_with_alias(
+        &self,
+        requester: &Requester,
+        alias: Option<OwnedRoomAliasId>,
+        request: CreateRoomRequest,
+    ) -> Result<String, ServiceError> {
+        let Some(alias) = alias else { return self.create_at_owner(request).await };
+        let room_id = request.room_id.clone();
+        self.claim_alias(requester.to_rooms_step(1), &alias, &room_id).await.map_err(in_use)?;
         let outcome = self.create_at_owner(request).await;
         // An unknown outcome may have been a success: then the alias stays with its room.
         if outcome.as_ref().is_err_and(|error| error.code != ErrorCode::Unknown)
-            && let Err(error) = self.release_alias(requester.to_rooms_step(2), &alias, &prepared.room_id).await
+            && let Err(error) = self.release_alias(requester.to_rooms_step(2), &alias, &room_id).await
         {
             tracing::warn!(%alias, %error, "an alias of a room that was not made stays behind");
         }

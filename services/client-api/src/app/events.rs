@@ -16,6 +16,9 @@ impl App {
         let event = self.rooms.event(room_id, event_id).await?.ok_or_else(missing)?;
         let mut visibility = VisibilityFilter::new(self.rooms.clone(), room_id.to_owned(), requester.user_id.clone());
         let membership = visibility.sees(&event).await?.ok_or_else(missing)?;
+        if self.withholds(requester, &event.pdu).await? {
+            return Err(missing());
+        }
         Ok(self.render(requester, room_id, &[&Visible { event, membership }]).await?.pop().unwrap_or_default())
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use banyan_core::ServiceError;
 use serde::{Deserialize, de::IgnoredAny};
 
-use super::{App, Requester};
+use super::{App, Requester, event_filter::EventFilter};
 
 #[derive(Default, Deserialize)]
 struct List {
@@ -22,5 +22,14 @@ impl App {
         let data = self.users.account_data(requester.user_id.as_str(), None, "m.ignored_user_list").await?;
         let list: List = data.and_then(|data| serde_json::from_slice(&data.content).ok()).unwrap_or_default();
         Ok(list.ignored_users.into_keys().collect())
+    }
+
+    /// Whether an event is withheld from the caller, however they come by its id.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(crate) async fn withholds(&self, requester: &Requester, pdu: &[u8]) -> Result<bool, ServiceError> {
+        let ignored = self.ignored(requester).await?;
+        Ok(!ignored.is_empty() && !EventFilter::default().ignoring(ignored).wants(pdu))
     }
 }

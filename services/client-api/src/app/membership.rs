@@ -97,6 +97,7 @@ impl App {
         let needs_profile = matches!(change.action, Action::Join | Action::Invite | Action::Knock);
         let is_ours = self.tenants.is_local(change.target.server_name().as_str());
         let profile = if needs_profile && is_ours { Some(self.member_profile(change.target.as_str()).await) } else { None };
+        let joins = profile.clone().filter(|_| change.action == Action::Join);
         let request = ChangeMembershipRequest {
             caller: Some(requester.to_rooms()),
             room_id: room_id.to_string(),
@@ -105,10 +106,13 @@ impl App {
             reason: change.reason.unwrap_or_default(),
             profile,
             content: change.content,
-            renew: false,
             third_party_signed: change.third_party_signed,
         };
-        self.change_membership_at_owner(request).await
+        let event_id = self.change_membership_at_owner(request).await?;
+        if let Some(sent) = joins {
+            self.catch_up_profile(requester, room_id.as_str(), &sent).await;
+        }
+        Ok(event_id)
     }
 
     pub(crate) async fn change_membership_at_owner(&self, request: ChangeMembershipRequest) -> Result<String, ServiceError> {

@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 
 use banyan_core::ServiceError;
 use banyan_proto::{
-    roomserver::{ChangeMembershipRequest, Profile, change_membership_request::Action},
+    roomserver::{Profile, SpreadProfileRequest},
     userserver::SetProfileRequest,
 };
-use banyan_runtime::Stage;
-use bytes::Bytes;
 use ruma::UserId;
 use serde_json::Value;
-use tracing::Instrument as _;
 
 use super::{App, Requester, auth::guest_access_forbidden};
+use crate::calls::RoomClient;
 
 /// The fields that member events repeat.
 const IN_MEMBER_EVENTS: [&str; 2] = ["displayname", "avatar_url"];
@@ -62,41 +60,19 @@ impl App {
         self.commands
             .user(user_id.as_str(), request, |mut client, request| async move { client.set_profile(request).await })
             .await?;
-        if IN_MEMBER_EVENTS.contains(&field) {
-            let (app, requester) = (self.clone(), requester.clone());
-            self.shutdown.spawn(
-                Stage::Listeners,
-                "profile to rooms",
-                async move { app.spread_profile(&requester).await }.in_current_span(),
-            );
-        }
         Ok(())
     }
 
-    /// Tells the caller's rooms of the profile as it is now, by a new member event in each.
-    async fn spread_profile(&self, requester: &Requester) {
-        let rooms = match self.rooms.joined_rooms(&requester.user_id).await {
-            Ok(rooms) => rooms,
-            Err(error) => return tracing::warn!(%error, "a changed profile does not reach its rooms"),
-        };
-        let profile = self.member_profile(requester.user_id.as_str()).await;
-        for (n, room_id) in (1..).zip(rooms) {
-            let request = ChangeMembershipRequest {
-                // A command of its own for each room.
-                caller: Some(requester.to_rooms_step(n)),
-                room_id: room_id.to_string(),
-                target: requester.user_id.to_string(),
-                action: Action::Join.into(),
-                profile: Some(profile.clone()),
-                // Not empty: a join without content is done already for who is joined.
-                content: Bytes::from_static(b"{}"),
-                // Who leaves in the meantime stays out.
-                renew: true,
-                ..ChangeMembershipRequest::default()
-            };
-            if let Err(error) = self.change_membership_at_owner(request).await {
-                tracing::info!(%room_id, %error, "a changed profile does not reach a room");
-            }
+    /// Has a member event of the caller say what their profile says by now. A change while the event was under way may have missed it:
+    /// the owner of the user tells the rooms that the user is in by then. Any other change reaches the room without this.
+    pub(crate) async fn catch_up_profile(&self, requester: &Requester, room_id: &str, sent: &Profile) {
+        if self.member_profile(requester.user_id.as_str()).await == *sent {
+            return;
+        }
+        let request = SpreadProfileRequest { user_id: requester.user_id.to_string(), room_id: room_id.to_owned() };
+        let call = |mut client: RoomClient, request| async move { client.spread_profile(request).await };
+        if let Err(error) = self.commands.room(room_id, request, call).await {
+            tracing::warn!(%room_id, %error, "a profile that changed meanwhile does not reach a room");
         }
     }
 

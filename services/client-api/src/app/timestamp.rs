@@ -8,7 +8,7 @@ use banyan_rooms::{
 };
 use ruma::RoomId;
 
-use super::{App, Requester};
+use super::{App, Requester, event_filter::EventFilter};
 
 /// Events per read.
 const PAGE: usize = 50;
@@ -28,6 +28,7 @@ impl App {
         direction: Direction,
     ) -> Result<Timed, ServiceError> {
         self.access(requester, room_id).await?;
+        let filter = EventFilter::default().ignoring(self.ignored(requester).await?);
         let mut visibility = VisibilityFilter::new(self.rooms.clone(), room_id.to_owned(), requester.user_id.clone());
         let (mut start, mut looked_at) = (Start::At(ts), 0);
         while looked_at < MAX_LOOKED_AT {
@@ -39,6 +40,7 @@ impl App {
             let events = self.rooms.events(room_id, &ids).await?;
             for (timed, event) in times.into_iter().zip(events) {
                 if let Some(event) = event
+                    && filter.wants(&event.pdu)
                     && visibility.sees(&event).await?.is_some()
                 {
                     return Ok(timed);

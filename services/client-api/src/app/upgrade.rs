@@ -59,16 +59,18 @@ impl App {
         room_id: &RoomId,
         wish: UpgradeWish,
     ) -> Result<OwnedRoomId, ServiceError> {
+        let own = self.member_profile(requester.user_id.as_str()).await;
         let request = UpgradeRoomRequest {
             caller: Some(requester.to_rooms()),
             room_id: room_id.to_string(),
             new_version: wish.new_version,
             additional_creators: wish.additional_creators.iter().map(ToString::to_string).collect(),
-            profile: Some(self.member_profile(requester.user_id.as_str()).await),
+            profile: Some(own.clone()),
         };
         let call = |mut client: RoomClient, request| async move { client.upgrade_room(request).await };
         let replacement = self.commands.room(room_id.as_str(), request, call).await?.replacement_room;
         let replacement = RoomId::parse(replacement).map_err(|error| ServiceError::internal(format!("a new room: {error}")))?;
+        self.catch_up_profile(requester, replacement.as_str(), &own).await;
         self.move_aliases(requester, room_id, &replacement).await;
         self.carry_over(requester, &replacement).await;
         Ok(replacement)

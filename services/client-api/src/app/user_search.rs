@@ -22,8 +22,9 @@ const ALL_NAMES: usize = 200;
 /// Users of whom it is looked up whether the caller can see them, and how many at a time.
 const MAX_JUDGED: usize = 200;
 const AT_ONCE: usize = 16;
-/// Rooms of one user that are looked at for public ones.
+/// Rooms of one user, and of all users of a search, that are looked at for public ones.
 const MAX_ROOMS: usize = 200;
+const MAX_ROOMS_IN_ALL: usize = 2_000;
 /// Where there are more names than were looked at: the people whom the caller has to do with, in rooms of up to so many members, and so
 /// many in all.
 const SMALL_ROOM: u64 = 500;
@@ -97,7 +98,11 @@ impl App {
     async fn neighbours(&self, rooms: &HashSet<OwnedRoomId>, term: &SearchTerm) -> Result<HashSet<String>, ServiceError> {
         let rooms: Vec<&OwnedRoomId> = rooms.iter().collect();
         let heads = self.rooms.heads(&rooms).await?;
-        let sizes = rooms.into_iter().zip(heads).filter_map(|(room_id, head)| Some((head?.joined, room_id.clone())));
+        let sizes = rooms.into_iter().zip(heads).filter_map(|(room_id, head)| {
+            // Not where few are left of many: all that ever were members are read.
+            let head = head.filter(|head| head.current_buckets <= 1)?;
+            Some((head.joined, room_id.clone()))
+        });
         let mut small: Vec<_> = sizes.filter(|(joined, _)| *joined <= SMALL_ROOM).collect();
         small.sort_unstable();
         let mut members = 0;
@@ -172,7 +177,8 @@ impl App {
         if rooms.iter().any(|room_id| known.get(room_id) == Some(&true)) {
             return Ok(true);
         }
-        let unknown: Vec<&OwnedRoomId> = rooms.iter().filter(|room_id| !known.contains_key(*room_id)).take(MAX_ROOMS).collect();
+        let most = MAX_ROOMS.min(MAX_ROOMS_IN_ALL.saturating_sub(known.len()));
+        let unknown: Vec<&OwnedRoomId> = rooms.iter().filter(|room_id| !known.contains_key(*room_id)).take(most).collect();
         for some in unknown.chunks(AT_ONCE) {
             let public = self.rooms.are_public(server, some).await?;
             known.extend(some.iter().map(|room_id| (*room_id).clone()).zip(public.iter().copied()));

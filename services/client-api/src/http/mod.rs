@@ -288,6 +288,7 @@ fn put_handler(operation: &str) -> Option<MethodRouter<App>> {
         "updateDevice" => put(devices::put),
         "setRoomAlias" => put(directory::room::put),
         "setRoomVisibilityOnDirectory" => put(directory::list::put),
+        "updateAppserviceRoomDirectoryVisibility" => put(directory::list::put_appservice),
         "setProfileField" => put(profile::put_field),
         "setPushRule" => put(pushrules::put_rule),
         "setPushRuleActions" => put(pushrules::put_actions),

@@ -13,7 +13,7 @@ use banyan_proto::{
     userserver::{self, user_service_server::UserService},
 };
 use futures::Stream;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
@@ -26,6 +26,7 @@ pub(crate) enum Call {
     ChangeMembership(roomserver::ChangeMembershipRequest),
     ForgetRoom(roomserver::ForgetRoomRequest),
     SetReceipts(roomserver::SetReceiptsRequest),
+    SpreadProfile(roomserver::SpreadProfileRequest),
     UpgradeRoom(roomserver::UpgradeRoomRequest),
     PublishRoom(roomserver::PublishRoomRequest),
     ClaimAlias(roomserver::ClaimAliasRequest),
@@ -77,6 +78,8 @@ struct State {
     /// Errors by the name of the call.
     errors: Vec<(&'static str, ServiceError)>,
     sync: Option<mpsc::Receiver<Result<SyncChunk, Status>>>,
+    /// What the next change of membership waits for.
+    held: Option<oneshot::Receiver<()>>,
 }
 
 impl Fakes {
@@ -101,6 +104,13 @@ impl Fakes {
     pub(crate) fn script_sync(&self) -> mpsc::Sender<Result<SyncChunk, Status>> {
         let (sender, receiver) = mpsc::channel(8);
         self.0.lock().unwrap().sync = Some(receiver);
+        sender
+    }
+
+    /// Answers the next change of membership when the test says so.
+    pub(crate) fn hold_membership(&self) -> oneshot::Sender<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.0.lock().unwrap().held = Some(receiver);
         sender
     }
 
@@ -154,7 +164,12 @@ impl RoomService for Fakes {
         request: Request<roomserver::ChangeMembershipRequest>,
     ) -> Result<Response<roomserver::ChangeMembershipResponse>, Status> {
         let answer = roomserver::ChangeMembershipResponse { event_id: "$member".to_owned() };
-        self.note("ChangeMembership", Call::ChangeMembership(request.into_inner()), answer)
+        let answer = self.note("ChangeMembership", Call::ChangeMembership(request.into_inner()), answer);
+        let held = self.0.lock().unwrap().held.take();
+        if let Some(held) = held {
+            held.await.unwrap();
+        }
+        answer
     }
 
     async fn forget_room(
@@ -176,6 +191,13 @@ impl RoomService for Fakes {
         _: Request<roomserver::NoteDeviceListRequest>,
     ) -> Result<Response<roomserver::NoteDeviceListResponse>, Status> {
         Err(Status::unimplemented("the client-api tells rooms nothing of devices: userservers do"))
+    }
+
+    async fn spread_profile(
+        &self,
+        request: Request<roomserver::SpreadProfileRequest>,
+    ) -> Result<Response<roomserver::SpreadProfileResponse>, Status> {
+        self.note("SpreadProfile", Call::SpreadProfile(request.into_inner()), roomserver::SpreadProfileResponse {})
     }
 
     async fn upgrade_room(

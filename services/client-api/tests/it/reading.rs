@@ -89,6 +89,15 @@ async fn of_ignored_users_only_state_is_shown() {
     assert_eq!(page["events_before"][1]["state_key"], BOB);
     let (_, page) = world.get(&format!("{V3}/rooms/{ROOM}/messages?dir=b")).await;
     assert_eq!(numbers(&page["chunk"])[..3], [2, 0, -1], "{page}");
+    for path in ["event", "context"] {
+        assert_eq!(world.get(&format!("{V3}/rooms/{ROOM}/{path}/{}", ids[2])).await.0.as_u16(), 200);
+        assert_error(&world.get(&format!("{V3}/rooms/{ROOM}/{path}/{}", ids[1])).await, 404, "M_NOT_FOUND");
+    }
+    let last = world.get(&format!("{V1}/rooms/{ROOM}/timestamp_to_event?ts={}&dir=b", i64::MAX)).await.1;
+    assert_eq!(last["event_id"], json!(ids[2]));
+    let joined = page["chunk"].as_array().unwrap().iter().find(|event| event["state_key"] == BOB).unwrap();
+    let joined = joined["event_id"].as_str().unwrap();
+    assert_eq!(world.get(&format!("{V3}/rooms/{ROOM}/event/{joined}")).await.1["state_key"], BOB);
 }
 
 #[tokio::test]

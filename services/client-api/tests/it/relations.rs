@@ -11,6 +11,7 @@ use crate::{
 const V3: &str = "/_matrix/client/v3";
 const V1: &str = "/_matrix/client/v1";
 const BOB: &str = "@bob:one.test";
+const CAROL: &str = "@carol:one.test";
 
 fn ids(events: &Value) -> Vec<&str> {
     events.as_array().unwrap().iter().map(|event| event["event_id"].as_str().unwrap()).collect()
@@ -142,8 +143,8 @@ async fn indirect_relations_are_followed_on_request() {
 #[tokio::test]
 async fn a_thread_is_aggregated_at_its_root() {
     let world = World::new().await;
-    let mut room = Room::new(&world, &[ALICE, BOB]).await;
-    let root = say(&world, &mut room, BOB, text("root")).await;
+    let mut room = Room::new(&world, &[ALICE, BOB, CAROL]).await;
+    let root = say(&world, &mut room, CAROL, text("root")).await;
     let first = say(&world, &mut room, BOB, related("m.thread", &root)).await;
     let latest = say(&world, &mut room, BOB, related("m.thread", &root)).await;
     let edited = say(&world, &mut room, BOB, edit(&latest, "new")).await;

@@ -32,3 +32,13 @@ async fn no_network_is_bridged() {
         assert_error(&guest, 403, "M_GUEST_ACCESS_FORBIDDEN");
     }
 }
+
+#[tokio::test]
+async fn directories_of_networks_belong_to_application_services() {
+    let world = World::new().await;
+    let path = "/_matrix/client/v3/directory/list/appservice/irc/!r:one.test";
+    assert_error(&world.put(path, json!({"visibility": "public"})).await, 403, "M_FORBIDDEN");
+    assert_error(&world.put(path, json!({"visibility": "somewhat"})).await, 400, "M_BAD_JSON");
+    let invalid = path.replace("!r:one.test", "nonsense");
+    assert_error(&world.put(&invalid, json!({"visibility": "public"})).await, 400, "M_INVALID_PARAM");
+}

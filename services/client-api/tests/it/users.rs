@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     fakes::Call,
-    room::Room,
+    room::{ROOM, Room},
     world::{ALICE, GUEST, GUEST_TOKEN, World, answer, assert_error},
 };
 
@@ -34,22 +34,29 @@ async fn profiles_are_read_and_written() {
 }
 
 #[tokio::test]
-async fn a_new_name_reaches_the_rooms() {
+async fn a_name_that_changes_while_its_user_joins_reaches_the_room() {
     let world = World::new().await;
-    Room::new(&world, &[ALICE]).await;
-    world.put(&format!("{V3}/profile/{ALICE}/displayname"), json!({"displayname": "Alice"})).await;
-    let mut calls = Vec::new();
-    let all = async {
-        while calls.len() < 2 {
-            calls.extend(world.fakes.take());
+    Room::new(&world, &["@bob:one.test"]).await;
+    let path = format!("{V3}/rooms/{ROOM}/join");
+    world.post(&path, json!({})).await;
+    assert!(matches!(world.fakes.only(), Call::ChangeMembership(_)), "who has the same name as before is not told of");
+
+    let go_on = world.fakes.hold_membership();
+    let meanwhile = async {
+        let mut calls = Vec::new();
+        while calls.is_empty() {
+            calls = world.fakes.take();
             tokio::task::yield_now().await;
         }
+        let value = b"\"New\"".to_vec().into();
+        let change = ProfileChanged { field: "displayname".to_owned(), value, ..ProfileChanged::default() };
+        world.user_entry(ALICE, Kind::Profile(change)).await;
+        go_on.send(()).unwrap();
     };
-    tokio::time::timeout(std::time::Duration::from_secs(20), all).await.unwrap();
-    let (Call::SetProfile(first), Call::ChangeMembership(second)) = (&calls[0], &calls[1]) else { panic!("{calls:?}") };
-    assert_eq!((second.target.as_str(), second.room_id.as_str()), (ALICE, crate::room::ROOM));
-    assert!(second.renew, "who has left meanwhile must not be joined again");
-    assert_ne!(first.caller.as_ref().unwrap().request_id, second.caller.as_ref().unwrap().request_id);
+    let both = async { tokio::join!(world.post(&path, json!({})), meanwhile) };
+    tokio::time::timeout(std::time::Duration::from_secs(20), both).await.unwrap();
+    let Call::SpreadProfile(request) = world.fakes.only() else { panic!("the room keeps the old name") };
+    assert_eq!((request.user_id.as_str(), request.room_id.as_str()), (ALICE, ROOM));
 }
 
 #[tokio::test]

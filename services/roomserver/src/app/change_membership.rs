@@ -34,8 +34,6 @@ pub(crate) struct ChangeMembership {
     pub(crate) profile: Profile,
     /// Further content, a JSON object; empty for none.
     pub(crate) content: Bytes,
-    /// A join that only renews the member event of who is joined.
-    pub(crate) renew: bool,
     /// For joins: the invitation by a third-party identifier to take up, a JSON object; empty for none.
     pub(crate) third_party_signed: Bytes,
 }
@@ -55,9 +53,6 @@ pub(crate) async fn change_membership(shard: Arc<Shard>, command: ChangeMembersh
         return Err(unknown_room(command.action));
     }
     let mut current = turn.state_event("m.room.member", command.target.as_str()).await?;
-    if command.renew && membership_of(current.as_ref()) != Some("join") {
-        return Err(ServiceError::forbidden("you have not joined this room"));
-    }
     if let Some(done) = already(&command, current.as_ref())? {
         return shard.confirm(done).await;
     }

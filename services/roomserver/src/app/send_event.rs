@@ -151,7 +151,6 @@ async fn send_membership(shard: Arc<Shard>, command: SendEvent) -> Result<Arc<st
         reason: String::new(),
         profile: Profile::default(),
         content: command.content,
-        renew: false,
         third_party_signed: Bytes::new(),
     };
     change_membership::change_membership(shard, command).await

@@ -208,7 +208,7 @@ impl Follow {
         let Some(arrived) = self.judge.read(room_id, placed).await? else { return Ok(()) };
         let (everybody, others) = self.judge.judge(room_id, joined, &arrived).await?;
         let (thread, event) = (arrived.thread.as_str(), Event { event_id: &placed.event_id, arrival: placed.arrival, at });
-        if self.judge.audiences.is_local(&arrived.sender) {
+        if self.judge.audiences.is_local(&arrived.sender) && !arrived.is_own_join() {
             self.read_upto(room_id, (arrived.sender.as_str(), thread), placed.arrival).await?;
         }
         for some in others.chunks(USERS_AT_ONCE) {

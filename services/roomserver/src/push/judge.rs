@@ -49,6 +49,15 @@ pub(super) struct Arrived {
     flat: FlattenedJson,
 }
 
+impl Arrived {
+    /// Whether it says of its sender that they are in the room: under another name maybe, which the server tells every room of theirs by
+    /// itself, so nobody has read anything for it.
+    pub(super) fn is_own_join(&self) -> bool {
+        let is = |name: &str, value: &str| self.event[name] == value;
+        is("type", "m.room.member") && is("state_key", self.sender.as_str()) && self.event["content"]["membership"] == "join"
+    }
+}
+
 /// Judges events, for one shard.
 pub(super) struct Judge {
     pub(super) audiences: Arc<Audiences>,

@@ -10,6 +10,7 @@ mod guests;
 mod invites;
 mod knock;
 mod membership;
+mod profiles;
 mod reading;
 mod receipts;
 mod redaction;

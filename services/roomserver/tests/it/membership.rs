@@ -1,6 +1,6 @@
 //! Every action on every membership under every join rule.
 
-use banyan_proto::roomserver::{ChangeMembershipRequest, Profile, change_membership_request::Action};
+use banyan_proto::roomserver::change_membership_request::Action;
 use ruma::RoomId;
 use serde_json::json;
 
@@ -198,29 +198,4 @@ async fn a_room_is_forgotten_once_it_is_left() {
     assert!(row().await.forgotten);
     world.join(user, &room).await;
     assert!(!row().await.forgotten);
-}
-
-#[tokio::test]
-async fn a_renewed_profile_brings_nobody_back() {
-    let world = World::new().await;
-    let room = world.create(ADMIN, json!({"preset": "public_chat"})).await.unwrap();
-    let user = "@user:one.test";
-    let renew = |name: &str| ChangeMembershipRequest {
-        caller: world.caller(user, "D", None),
-        room_id: room.to_string(),
-        target: user.to_owned(),
-        action: Action::Join.into(),
-        profile: Some(Profile { displayname: name.to_owned(), avatar_url: String::new() }),
-        content: b"{}".to_vec().into(),
-        renew: true,
-        ..ChangeMembershipRequest::default()
-    };
-    let member = async || world.state(&room).await[&("m.room.member".to_owned(), user.to_owned())].clone();
-    assert_eq!(errcode(world.change(renew("New")).await), "M_FORBIDDEN");
-    world.join(user, &room).await;
-    world.change(renew("New")).await.unwrap();
-    assert_eq!(member().await, json!({"membership": "join", "displayname": "New"}));
-    world.leave(user, &room).await;
-    assert_eq!(errcode(world.change(renew("Newer")).await), "M_FORBIDDEN");
-    assert_eq!(member().await["membership"], "leave");
 }

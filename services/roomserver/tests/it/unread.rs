@@ -236,3 +236,13 @@ async fn an_invite_is_noted_of_whom_it_invites() {
     world.act(BOB, Action::Join, BOB, &room).await.unwrap();
     assert_eq!(world.counts(&room, BOB).await, (0, 0));
 }
+
+#[tokio::test]
+async fn another_name_is_no_sign_of_having_read() {
+    let world = World::new().await;
+    let room = room(&world).await;
+    world.say(ALICE, &room, json!({})).await;
+    let renamed = json!({"membership": "join", "displayname": "Robert"});
+    world.set(BOB, &room, "m.room.member", BOB, renamed).await.unwrap();
+    assert_eq!(world.counts(&room, BOB).await, (1, 0));
+}

@@ -12,7 +12,7 @@ use banyan_proto::{
     },
     status::from_status,
     transport::Transport,
-    users::{Account, AccountDataChanged, UserEntry, account, user_entry},
+    users::{Account, AccountDataChanged, ProfileChanged, UserEntry, account, user_entry},
 };
 use banyan_rooms::reader::{At, RoomReader};
 use banyan_roomserver::{Roomserver, RoomserverConfig, RoomserverParts, TABLES};
@@ -108,6 +108,13 @@ impl World {
         let content = content.to_string().into_bytes().into();
         let data = AccountDataChanged { room_id: String::new(), r#type: kind.to_owned(), content };
         self.user_entry(user, user_entry::Kind::AccountData(data)).await;
+    }
+
+    /// Sets a field of a profile, or removes it (null), as a userserver would.
+    pub(crate) async fn profile(&self, user: &str, field: &str, value: Value) {
+        let value = if value.is_null() { Vec::new() } else { value.to_string().into_bytes() };
+        let changed = ProfileChanged { field: field.to_owned(), value: value.into(), ..ProfileChanged::default() };
+        self.user_entry(user, user_entry::Kind::Profile(changed)).await;
     }
 
     async fn user_entry(&self, user: &str, kind: user_entry::Kind) {

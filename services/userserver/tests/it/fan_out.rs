@@ -1,4 +1,4 @@
-//! Rooms are told when a member's devices change.
+//! Rooms are told when a member's devices or profile change.
 
 use std::{sync::atomic::Ordering, time::Duration};
 
@@ -6,7 +6,7 @@ use banyan_core::LogId;
 use banyan_log::{Applier as _, Entry};
 use banyan_proto::{
     rooms::{CurrentChange, RoomEntry},
-    users::{DeviceListChanged, user_entry::Kind},
+    users::{DeviceListChanged, ProfileChanged, user_entry::Kind},
 };
 use banyan_rooms::apply::RoomApplier;
 use banyan_store::{TableStore as _, WriteBatch};
@@ -92,4 +92,56 @@ async fn a_failure_is_tried_again_and_another_owner_goes_on() {
     world.told.1.store(0, Ordering::Relaxed);
     let _second = world.owner("b").await;
     told(&world, 2).await;
+}
+
+/// Changes a field of Bob's profile.
+async fn rename(world: &World, process: &Process, field: &str) {
+    let changed = ProfileChanged { field: field.to_owned(), value: b"\"x\"".to_vec().into(), ..ProfileChanged::default() };
+    process.append(world, BOB, Kind::Profile(changed)).await;
+}
+
+/// The rooms that were told of Bob's profile, in order of their names, once there are so many.
+async fn told_of_profile(world: &World, count: usize) -> Vec<String> {
+    let told = || world.told.2.lock().expect("not poisoned").clone();
+    let wait = async {
+        while told().len() < count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), wait).await.expect("rooms are told");
+    let mut rooms: Vec<String> = told().into_iter().inspect(|(user, _)| assert_eq!(user, BOB)).map(|(_, room)| room).collect();
+    rooms.sort();
+    rooms
+}
+
+#[tokio::test]
+async fn each_room_is_told_of_a_name_and_an_avatar_and_of_nothing_else() {
+    let world = World::new();
+    let process = world.owner("a").await;
+    let rooms: Vec<String> = (10..40).map(|n| format!("!r{n}:x")).collect();
+    for room in &rooms {
+        join(&world, BOB, room).await;
+    }
+    // One that refuses holds up no other.
+    join(&world, BOB, "!refuses:x").await;
+    rename(&world, &process, "m.tz").await;
+    world.told.1.store(3, Ordering::Relaxed);
+    rename(&world, &process, "displayname").await;
+    assert_eq!(told_of_profile(&world, 30).await, rooms);
+    rename(&world, &process, "avatar_url").await;
+    assert_eq!(told_of_profile(&world, 60).await.len(), 60);
+    assert!(world.told.0.lock().expect("not poisoned").is_empty(), "devices are the same");
+}
+
+#[tokio::test]
+async fn rooms_that_an_owner_did_not_come_to_are_told_by_the_next() {
+    let world = World::new();
+    let first = world.owner("a").await;
+    join(&world, BOB, "!r1:x").await;
+    world.told.1.store(usize::MAX, Ordering::Relaxed);
+    rename(&world, &first, "displayname").await;
+    first.kill();
+    world.told.1.store(0, Ordering::Relaxed);
+    let _second = world.owner("b").await;
+    assert_eq!(told_of_profile(&world, 1).await, ["!r1:x"]);
 }

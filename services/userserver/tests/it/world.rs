@@ -28,7 +28,7 @@ use banyan_tenants::{
 use banyan_users::{PasswordConfig, TokenHash, UserReader, token};
 use banyan_userserver::{Userserver, UserserverConfig, UserserverParts, calls::TellRooms};
 use prost::Message;
-use ruma::{OwnedRoomId, UserId};
+use ruma::{OwnedRoomId, RoomId, UserId};
 use tonic::{Response, Status, service::Routes};
 
 pub(crate) const SERVER: &str = "example.org";
@@ -47,9 +47,13 @@ pub(crate) struct World {
     bus: Arc<LocalBus>,
 }
 
-/// Notes which rooms are told of whose devices, and refuses as often as a test wants.
+/// Notes which rooms are told of whose devices and of whose profiles, and is away as often as a test wants.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Told(pub(crate) Arc<Mutex<Vec<Changed>>>, pub(crate) Arc<AtomicUsize>);
+pub(crate) struct Told(
+    pub(crate) Arc<Mutex<Vec<Changed>>>,
+    pub(crate) Arc<AtomicUsize>,
+    pub(crate) Arc<Mutex<Vec<(String, String)>>>,
+);
 
 /// A user, and the rooms that are told of their devices.
 pub(crate) type Changed = (String, Vec<String>);
@@ -63,6 +67,18 @@ impl TellRooms for Told {
         }
         let rooms = rooms.iter().map(ToString::to_string).collect();
         self.0.lock().expect("not poisoned").push((user_id.to_string(), rooms));
+        Ok(())
+    }
+
+    async fn profile(&self, user_id: &UserId, room_id: &RoomId) -> Result<(), ServiceError> {
+        if room_id == "!refuses:x" {
+            return Err(ServiceError::forbidden("no"));
+        }
+        if self.1.load(Ordering::Relaxed) > 0 {
+            self.1.fetch_sub(1, Ordering::Relaxed);
+            return Err(ServiceError::unavailable("away"));
+        }
+        self.2.lock().expect("not poisoned").push((user_id.to_string(), room_id.to_string()));
         Ok(())
     }
 }

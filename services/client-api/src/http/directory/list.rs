@@ -1,7 +1,7 @@
-//! `/directory/list/room/{roomId}`.
+//! `/directory/list/room/{roomId}` and `/directory/list/appservice/{networkId}/{roomId}`.
 
 use axum::{Json, extract::State};
-use banyan_http::{Json as Body, Path};
+use banyan_http::{Json as Body, MatrixError, Path};
 use ruma::OwnedRoomId;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -45,4 +45,10 @@ pub(crate) async fn put(
 ) -> Reply {
     app.publish_room(&requester, &room_id, wish.visibility == Visibility::Public).await?;
     Ok(empty())
+}
+
+/// Lists a room in the directory of a network, or takes it out: only the application service that bridges the network may, and none is
+/// connected.
+pub(crate) async fn put_appservice(Caller(_): Caller, Path(_): Path<(String, OwnedRoomId)>, Body(_): Body<Wish>) -> Reply {
+    Err(MatrixError::forbidden("Only application services have directories of their own"))
 }
