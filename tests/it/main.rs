@@ -9,6 +9,7 @@ mod faults;
 mod launch;
 mod oauth;
 mod operations;
+mod people;
 mod structure;
 mod tenants;
 mod traces;
