@@ -32,7 +32,7 @@ pub struct StreamToken {
     pub presence: u64,
     /// Position in the log of each room shard, in order; as many as there are shards.
     pub rooms: Vec<LogSeq>,
-    /// Rooms whose typing set, as last sent, was not empty. At most 256 are kept.
+    /// Rooms whose typing set, as last sent, was not empty, each behind eight characters that stand for the set. At most 256 are kept.
     pub typing: Vec<String>,
 }
 
@@ -244,7 +244,7 @@ impl<'a> Reader<'a> {
     }
 
     fn text(&mut self) -> Result<String, TokenError> {
-        let length = self.count(255)?;
+        let length = self.count(255 + 8)?;
         let (text, rest) = self.0.split_at_checked(length).ok_or(TokenError::Malformed)?;
         self.0 = rest;
         String::from_utf8(text.to_vec()).map_err(|_| TokenError::Malformed)

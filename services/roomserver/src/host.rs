@@ -73,7 +73,11 @@ impl Roomserver {
 impl Inner {
     /// The shard of a name (a room id or an alias), if it is here.
     pub(crate) fn shard_of(&self, name: &str) -> Result<Arc<Shard>, ServiceError> {
-        let shard = self.shared.shards.shard_of(name);
+        self.shard(self.shared.shards.shard_of(name))
+    }
+
+    /// A shard, if it is here.
+    pub(crate) fn shard(&self, shard: ShardId) -> Result<Arc<Shard>, ServiceError> {
         self.shards.read().get(&shard).map(|owned| owned.shard.clone()).ok_or_else(|| ServiceError::not_owner(None))
     }
 }
@@ -94,7 +98,8 @@ impl ShardHost for Roomserver {
         shard.spawn(intents::resume(shard.clone()));
         self.inner.watch.get_or_init(|| self.inner.push.watch());
         let _push = self.inner.push.start(shard.clone());
-        self.inner.shards.write().insert(id.shard, Owned { shard, _push });
+        self.inner.shards.write().insert(id.shard, Owned { shard: shard.clone(), _push });
+        shard.begin_typing().await;
         Ok(())
     }
 

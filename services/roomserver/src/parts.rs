@@ -5,6 +5,7 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+use banyan_bus::Bus;
 use banyan_core::{Clock, Entropy, ShardCount};
 use banyan_log::Logs;
 use banyan_rooms::reader::RoomReader;
@@ -19,6 +20,8 @@ use crate::{RoomserverConfig, signers::Signers};
 pub struct RoomserverParts {
     /// Tables.
     pub store: Arc<dyn Store>,
+    /// Where it is told who types.
+    pub bus: Arc<dyn Bus>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Randomness.
@@ -54,6 +57,7 @@ pub enum SetupError {
 
 /// What all shards and commands share.
 pub(crate) struct Shared {
+    pub(crate) bus: Arc<dyn Bus>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
     pub(crate) shards: ShardCount,
@@ -69,6 +73,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(parts: RoomserverParts) -> Result<Self, SetupError> {
         Ok(Self {
+            bus: parts.bus,
             signers: Signers::of(&parts.tenants)?,
             users: UserReader::new(parts.store.clone()),
             reader: RoomReader::new(parts.store, parts.config.state_cache_bytes),

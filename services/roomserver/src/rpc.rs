@@ -1,15 +1,12 @@
 //! The gRPC service: unpack, run one use case in the shard it belongs to, wrap.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use banyan_core::ServiceError;
+use banyan_core::{ServiceError, ShardId};
 use banyan_proto::{
     roomserver::{
         ChangeMembershipRequest, ChangeMembershipResponse, ClaimAliasRequest, ClaimAliasResponse, CreateRoomRequest,
-        CreateRoomResponse, ForgetRoomRequest, ForgetRoomResponse, NoteDeviceListRequest, NoteDeviceListResponse,
-        PrepareRoomRequest, PrepareRoomResponse, PublishRoomRequest, PublishRoomResponse, ReleaseAliasRequest,
-        ReleaseAliasResponse, SendEventRequest, SendEventResponse, SetReceiptsRequest, SetReceiptsResponse, SpreadProfileRequest,
-        SpreadProfileResponse, UpgradeRoomRequest, UpgradeRoomResponse, room_service_server::RoomService,
+    CreateRoomResponse, ForgetRoomRequest, ForgetRoomResponse, GetTypingRequest, GetTypingResponse, NoteDeviceListRequest, NoteDeviceListResponse, PrepareRoomRequest, PrepareRoomResponse, PublishRoomRequest, PublishRoomResponse, ReleaseAliasRequest, ReleaseAliasResponse, SendEventRequest, SendEventResponse, SetReceiptsRequest, SetReceiptsResponse, SetTypingRequest, SetTypingResponse, SpreadProfileRequest, SpreadProfileResponse, UpgradeRoomRequest, UpgradeRoomResponse, room_service_server::RoomService,
     },
     status::to_status,
 };
@@ -29,7 +26,7 @@ use crate::{
         release_alias,
         send_event::{self, SendEvent},
         set_receipts::{self, SetReceipts},
-        spread_profile::{self, SpreadProfile},
+    set_typing::{self, SetTyping}, spread_profile::{self, SpreadProfile},
         upgrade_room::{self, UpgradeRoom},
     },
     host::Inner,
@@ -114,6 +111,23 @@ impl Rpc {
         let shard = self.inner.shard_of(room_id.as_str())?;
         shard.run(forget_room::forget_room(shard.clone(), caller, room_id)).await?;
         Ok(ForgetRoomResponse {})
+    }
+
+    async fn typing(&self, request: SetTypingRequest) -> Result<SetTypingResponse, ServiceError> {
+        let SetTypingRequest { caller, room_id, typing, timeout_ms } = request;
+        let typing = typing.then(|| Duration::from_millis(timeout_ms));
+        let command = SetTyping { caller: Caller::read(caller)?, room_id: room(&room_id)?, typing };
+        let shard = self.inner.shard_of(command.room_id.as_str())?;
+        shard.run(set_typing::set_typing(shard.clone(), command)).await?;
+        Ok(SetTypingResponse {})
+    }
+
+    async fn who_types(&self, request: GetTypingRequest) -> Result<GetTypingResponse, ServiceError> {
+        let shard = u16::try_from(request.shard).map_err(|_| ServiceError::invalid_param("shard: there is none of this number"))?;
+        let shard = self.inner.shard(ShardId(shard))?;
+        // An owner of the past may not say that nobody types.
+        shard.log.check_lease().await?;
+        Ok(shard.who_types().await)
     }
 
     async fn receipts(&self, request: SetReceiptsRequest) -> Result<SetReceiptsResponse, ServiceError> {
@@ -213,6 +227,14 @@ impl RoomService for Rpc {
 
     async fn forget_room(&self, request: Request<ForgetRoomRequest>) -> Result<Response<ForgetRoomResponse>, Status> {
         self.answer("forget_room", self.forget(request.into_inner()).await)
+    }
+
+    async fn set_typing(&self, request: Request<SetTypingRequest>) -> Result<Response<SetTypingResponse>, Status> {
+        self.answer("set_typing", self.typing(request.into_inner()).await)
+    }
+
+    async fn get_typing(&self, request: Request<GetTypingRequest>) -> Result<Response<GetTypingResponse>, Status> {
+        self.answer("get_typing", self.who_types(request.into_inner()).await)
     }
 
     async fn set_receipts(&self, request: Request<SetReceiptsRequest>) -> Result<Response<SetReceiptsResponse>, Status> {

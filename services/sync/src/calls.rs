@@ -1,11 +1,15 @@
-//! Calls to the owners of users.
+//! Calls to the owners of users and rooms.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use banyan_core::{Clock, Entropy, LogId, RequestId, ServiceError, ShardCount};
-use banyan_proto::userserver::{AcknowledgeToDeviceRequest, Caller, user_service_client::UserServiceClient};
-use banyan_runtime::ShardRouter;
+use banyan_core::{Clock, Entropy, LogId, RequestId, ServiceError, ShardCount, ShardId};
+use banyan_proto::{
+    roomserver::{GetTypingRequest, GetTypingResponse, room_service_client::RoomServiceClient},
+    transport::Transport,
+    userserver::{AcknowledgeToDeviceRequest, Caller, user_service_client::UserServiceClient},
+};
+use banyan_runtime::{MAX_MESSAGE_BYTES, ShardRouter};
 use ruma::{DeviceId, UserId};
 
 /// How long a sync waits for an acknowledgement: it holds up the answer, and the next sync asks again.
@@ -21,7 +25,17 @@ pub trait Acknowledge: fmt::Debug + Send + Sync + 'static {
     async fn acknowledge(&self, user: &UserId, device: &DeviceId, position: u64) -> Result<(), ServiceError>;
 }
 
-/// The userservers.
+/// Asks owners of shards what they keep in memory alone.
+#[async_trait]
+pub trait AskOwners: fmt::Debug + Send + Sync + 'static {
+    /// Who types in the rooms of a shard.
+    ///
+    /// # Errors
+    /// The owner's, or that there is none just now.
+    async fn who_types(&self, shard: ShardId) -> Result<GetTypingResponse, ServiceError>;
+}
+
+/// The userservers and roomservers.
 pub struct Owners {
     router: Arc<ShardRouter>,
     shards: ShardCount,
@@ -58,4 +72,17 @@ impl Acknowledge for Owners {
         self.router.call_within(PATIENCE, log, call).await?;
         Ok(())
     }
+}
+
+#[async_trait]
+impl AskOwners for Owners {
+    async fn who_types(&self, shard: ShardId) -> Result<GetTypingResponse, ServiceError> {
+        let request = GetTypingRequest { shard: u32::from(shard.0) };
+        let call = |transport| async move { room_service(transport).get_typing(request).await };
+        self.router.call_within(PATIENCE, LogId::rooms(shard), call).await
+    }
+}
+
+fn room_service(transport: Transport) -> RoomServiceClient<Transport> {
+    RoomServiceClient::new(transport).max_decoding_message_size(MAX_MESSAGE_BYTES)
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use banyan_bus::Bus;
 use banyan_core::{Clock, ShardCount};
 use banyan_log::Logs;
 use banyan_proto::sync::sync_service_server::SyncServiceServer;
@@ -11,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::sync::Syncs,
-    calls::Acknowledge,
+    calls::{Acknowledge, AskOwners},
     config::SyncConfig,
     metrics::Metrics,
     rpc::SyncRpc,
@@ -24,12 +25,16 @@ use crate::{
 pub struct Parts {
     /// Logs to follow.
     pub logs: Logs,
+    /// Where it is heard what owners keep in memory alone.
+    pub bus: Arc<dyn Bus>,
     /// Rooms.
     pub rooms: RoomReader,
     /// Users.
     pub users: UserReader,
     /// Whom to tell what devices got.
     pub owner: Arc<dyn Acknowledge>,
+    /// Whom to ask for what was not heard.
+    pub ask: Arc<dyn AskOwners>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// How many shards each kind of log has.
@@ -81,6 +86,6 @@ impl SyncRole {
 
     /// Follows the logs until `stop`. Syncs are answered from the first moment: they wait for the positions they need.
     pub async fn run(&self, stop: CancellationToken) {
-        follow::run(self.tails.clone(), self.parts.logs.clone(), self.config.start_entries, stop).await;
+        follow::run(self.tails.clone(), &self.parts, self.config.start_entries, stop).await;
     }
 }

@@ -144,7 +144,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     get("/_matrix/client/v3/rooms/{roomId}/state", "getRoomState").guest().by("rooms/state.rs"),
     get("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", "getRoomStateWithKey").guest().by("rooms/state.rs"),
     put("/_matrix/client/v3/rooms/{roomId}/state/{eventType}/{stateKey}", "setRoomStateWithKey").guest().by("rooms/state.rs"),
-    put("/_matrix/client/v3/rooms/{roomId}/typing/{userId}", "setTyping").limited(),
+    put("/_matrix/client/v3/rooms/{roomId}/typing/{userId}", "setTyping").limited().by("rooms/typing.rs"),
     post("/_matrix/client/v3/rooms/{roomId}/unban", "unban").by("rooms/unban.rs"),
     post("/_matrix/client/v3/rooms/{roomId}/upgrade", "upgradeRoom").by("rooms/upgrade.rs"),
     post("/_matrix/client/v3/search", "search").limited(),

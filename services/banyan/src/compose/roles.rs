@@ -49,6 +49,7 @@ pub(super) fn internal(
 
 fn roomserver(context: &Context, tenants: &Tenants, config: &Config) -> Result<Roomserver, AnyError> {
     let parts = RoomserverParts {
+        bus: context.bus.clone(),
         store: context.store.clone(),
         clock: context.clock.clone(),
         entropy: context.entropy.clone(),
@@ -77,12 +78,14 @@ fn userserver(context: &Context, tenants: &Tenants, config: &Config) -> Result<U
 
 fn sync(context: &Context, config: &Config) -> SyncRole {
     let Context { router, shards, clock, entropy, .. } = context;
-    let owners = banyan_sync::calls::Owners::new(router.clone(), *shards, clock.clone(), entropy.clone());
+    let owners = Arc::new(banyan_sync::calls::Owners::new(router.clone(), *shards, clock.clone(), entropy.clone()));
     let parts = banyan_sync::Parts {
+        bus: context.bus.clone(),
         logs: context.logs.clone(),
         rooms: RoomReader::new(context.store.clone(), config.sync.state_cache_bytes),
         users: UserReader::new(context.store.clone()),
-        owner: Arc::new(owners),
+        owner: owners.clone(),
+        ask: owners,
         clock: context.clock.clone(),
         shards: context.shards,
     };

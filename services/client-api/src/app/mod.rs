@@ -58,6 +58,7 @@ pub(crate) mod threepids;
 pub(crate) mod timestamp;
 pub(crate) mod to_device;
 pub(crate) mod token_cache;
+pub(crate) mod typing;
 pub(crate) mod uia;
 pub(crate) mod upgrade;
 pub(crate) mod upload_keys;

@@ -302,6 +302,7 @@ fn put_handler(operation: &str) -> Option<MethodRouter<App>> {
         "sendMessage" => put(rooms::send::put),
         "setRoomStateWithKey" => put(rooms::state::put),
         "setAccountData" => put(user::account_data::put),
+        "setTyping" => put(rooms::typing::put),
         "setRoomTag" => put(user::tags::put),
         "setAccountDataPerRoom" => put(user::account_data::put_of_room),
         _ => return None,

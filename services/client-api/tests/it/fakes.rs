@@ -27,6 +27,7 @@ pub(crate) enum Call {
     ForgetRoom(roomserver::ForgetRoomRequest),
     SetReceipts(roomserver::SetReceiptsRequest),
     SpreadProfile(roomserver::SpreadProfileRequest),
+    SetTyping(roomserver::SetTypingRequest),
     UpgradeRoom(roomserver::UpgradeRoomRequest),
     PublishRoom(roomserver::PublishRoomRequest),
     ClaimAlias(roomserver::ClaimAliasRequest),
@@ -177,6 +178,20 @@ impl RoomService for Fakes {
         request: Request<roomserver::ForgetRoomRequest>,
     ) -> Result<Response<roomserver::ForgetRoomResponse>, Status> {
         self.note("ForgetRoom", Call::ForgetRoom(request.into_inner()), roomserver::ForgetRoomResponse {})
+    }
+
+    async fn set_typing(
+        &self,
+        request: Request<roomserver::SetTypingRequest>,
+    ) -> Result<Response<roomserver::SetTypingResponse>, Status> {
+        self.note("SetTyping", Call::SetTyping(request.into_inner()), roomserver::SetTypingResponse {})
+    }
+
+    async fn get_typing(
+        &self,
+        _: Request<roomserver::GetTypingRequest>,
+    ) -> Result<Response<roomserver::GetTypingResponse>, Status> {
+        Err(Status::unimplemented("asked by sync alone"))
     }
 
     async fn set_receipts(

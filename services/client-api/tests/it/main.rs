@@ -35,6 +35,7 @@ mod tags;
 mod thirdparty;
 mod to_device;
 mod tokens;
+mod typing;
 mod uia;
 mod upgrade;
 mod user_directory;

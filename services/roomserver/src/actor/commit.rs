@@ -10,7 +10,7 @@ use futures::FutureExt;
 use prost::Message;
 use ruma::{OwnedEventId, RoomId};
 
-use super::{Caller, CommandKey, Shard, Turn, room::RoomCell};
+use super::{Caller, CommandKey, Shard, Turn, room::RoomCell, typing};
 
 /// The most entries and bytes of one command: what a log takes as one group.
 const MAX_ENTRIES: usize = 250;
@@ -58,6 +58,7 @@ pub(crate) async fn commit_all(
         return shard.confirm(answer).await;
     }
     keys.extend(caller.request_id.map(CommandKey::Request));
+    let leaving = typing::leaving(&entries);
     let group = proposals(entries, &room_id, caller)?;
     let pending = shard.log.propose(group)?;
     let outcome = async move { pending.await.map(|_| answer).map_err(ServiceError::from) }.boxed().shared();
@@ -72,6 +73,7 @@ pub(crate) async fn commit_all(
         shard.fail();
         return result;
     }
+    shard.stop_typing(&leaving).await;
     for event in events.into_iter().flatten() {
         let event_id = event.pdu.event_id().to_owned();
         shard.events.insert(event);

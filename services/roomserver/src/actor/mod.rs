@@ -12,6 +12,7 @@ mod receipts;
 mod room;
 mod shard;
 mod turn;
+mod typing;
 
 #[cfg(test)]
 mod tests;

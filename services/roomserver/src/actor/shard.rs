@@ -20,7 +20,7 @@ use ruma::{EventId, OwnedEventId, OwnedRoomId, RoomId};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument as _;
 
-use super::{Caller, CommandKey, Outcome, commit::answer_of, receipts::WaitingReceipts, room::RoomCell};
+use super::{Caller, CommandKey, Outcome, commit::answer_of, receipts::WaitingReceipts, room::RoomCell, typing::TypingRooms};
 use crate::{metrics::Metrics, parts::Shared};
 
 /// How long the answer to a command stays in memory, for retries; then the log's own memory of requests and the rows of transactions
@@ -50,6 +50,8 @@ pub(crate) struct Shard {
     pub(crate) names: tokio::sync::Mutex<()>,
     /// Receipts that wait to be written.
     pub(super) receipts: WaitingReceipts,
+    /// Who types.
+    pub(super) typing: TypingRooms,
     pub(super) tasks: TaskTracker,
     failed: CancellationToken,
     ending: CancellationToken,
@@ -75,6 +77,7 @@ impl Shard {
             moving: Mutex::default(),
             names: tokio::sync::Mutex::default(),
             receipts: WaitingReceipts::default(),
+            typing: TypingRooms::default(),
             tasks: TaskTracker::new(),
             failed: CancellationToken::new(),
             ending: CancellationToken::new(),

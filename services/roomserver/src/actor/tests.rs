@@ -36,6 +36,7 @@ async fn shard() -> Arc<Shard> {
     let tenant = Tenant::new(TenantConfig::new("one.test"), ServerKey::generate(&*entropy)).unwrap();
     let shards = ShardCount::new(1).unwrap();
     let parts = RoomserverParts {
+        bus: Arc::new(banyan_bus::LocalBus::new()),
         store,
         clock,
         entropy,

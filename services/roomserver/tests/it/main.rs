@@ -20,6 +20,7 @@ mod restricted;
 mod send;
 mod tenants;
 mod third_party;
+mod typing;
 mod unread;
 mod upgrade;
 mod visibility;

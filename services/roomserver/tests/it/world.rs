@@ -33,6 +33,7 @@ pub(crate) const SHARDS: ShardCount = match ShardCount::new(4) {
 pub(crate) struct World {
     pub(crate) reader: RoomReader,
     pub(crate) store: MemoryStore,
+    pub(crate) bus: Arc<LocalBus>,
     pub(crate) client: RoomServiceClient<Transport>,
     pub(crate) roomserver: Roomserver,
     pub(crate) owned: Vec<OwnedLog>,
@@ -54,19 +55,19 @@ pub(crate) struct Send {
 impl World {
     pub(crate) async fn new() -> Self {
         let clock = Arc::new(SystemClock::default());
+        let bus = Arc::new(LocalBus::new());
         let entropy = Arc::new(SeededEntropy::new(7));
         let tables: Vec<&'static Table> =
             banyan_log::tables::ALL.iter().chain(TABLES).chain(banyan_users::TABLES).copied().collect();
         let store = MemoryStore::new(&tables, clock.clone(), 1).unwrap();
-        let logs =
-            Logs::new(Arc::new(store.clone()), Arc::new(LocalBus::new()), clock.clone(), entropy.clone(), LogConfig::default());
+        let logs = Logs::new(Arc::new(store.clone()), bus.clone(), clock.clone(), entropy.clone(), LogConfig::default());
         let tenant = |name: &str| Tenant::new(TenantConfig::new(name), ServerKey::generate(&*entropy)).unwrap();
         let forgetting = TenantConfig { forget_rooms_upon_leave: true, ..TenantConfig::new("forgetting.test") };
         let forgetting = Tenant::new(forgetting, ServerKey::generate(&*entropy)).unwrap();
         let tenants = Tenants::new(vec![tenant("one.test"), tenant("two.test"), forgetting]).unwrap();
-        let (roomserver, client) = start(&store, &logs, &clock, &entropy, &tenants);
+        let (roomserver, client) = start(&store, (&bus, &logs), &clock, &entropy, &tenants);
         let reader = RoomReader::new(Arc::new(store.clone()), 1 << 20);
-        let mut world = Self { reader, store, client, roomserver, owned: Vec::new(), logs, clock, entropy, tenants };
+        let mut world = Self { reader, store, bus, client, roomserver, owned: Vec::new(), logs, clock, entropy, tenants };
         world.open("n1").await;
         world
     }
@@ -84,7 +85,7 @@ impl World {
 
     /// Another process on the same store takes everything over.
     pub(crate) async fn restart(&mut self) {
-        let (roomserver, client) = start(&self.store, &self.logs, &self.clock, &self.entropy, &self.tenants);
+        let (roomserver, client) = start(&self.store, (&self.bus, &self.logs), &self.clock, &self.entropy, &self.tenants);
         for shard in SHARDS.shards() {
             self.roomserver.close(LogId::rooms(shard)).await;
         }
@@ -302,13 +303,14 @@ impl World {
 
 fn start(
     store: &MemoryStore,
-    logs: &Logs,
+    (bus, logs): (&Arc<LocalBus>, &Logs),
     clock: &Arc<SystemClock>,
     entropy: &Arc<SeededEntropy>,
     tenants: &Tenants,
 ) -> (Roomserver, RoomServiceClient<Transport>) {
     let entropy: Arc<dyn Entropy> = entropy.clone();
     let parts = RoomserverParts {
+        bus: bus.clone(),
         store: Arc::new(store.clone()),
         clock: clock.clone(),
         entropy,

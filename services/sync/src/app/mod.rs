@@ -16,6 +16,7 @@ pub(crate) mod summary;
 pub mod sync;
 pub(crate) mod timeline;
 pub(crate) mod to_device;
+pub(crate) mod typing;
 pub(crate) mod unread;
 
 pub use self::{

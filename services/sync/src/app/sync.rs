@@ -17,7 +17,7 @@ use super::{
     patience::Patience,
     room::{self, RoomAnswer},
     to_device::{Recipient, ToDevice},
-    unread,
+    typing, unread,
 };
 use crate::{
     admission::Admission,
@@ -242,6 +242,8 @@ impl Syncs {
                 answers.push((room, RoomAnswer::Joined(room::RoomBody::unchanged())));
             }
         }
+        let typing = self.tails.typing_since(request.user.as_str(), &since.typing, |room| typing::takes(filter, room));
+        typing::tell(&mut answers, typing.rooms);
         let mut rooms = Vec::with_capacity(answers.len());
         for (room, answer) in &mut answers {
             let data = match (&*answer, &all) {
@@ -264,7 +266,7 @@ impl Syncs {
         let unread = (since.to_device.min(since.user.0), plan.token.user.0);
         let (to_device, told) = self.to_device.waiting(recipient(request), unread, PER_SYNC).await?;
         let keys_changed = device_lists::keys_changed(&request.device, &plan);
-        let token = StreamToken { to_device: told, ..plan.token };
+        let token = StreamToken { to_device: told, typing: typing.token, ..plan.token };
         let head = Head { account_data, to_device, device_lists, device_keys, ..Head::default() };
         Ok(Response { token, rooms, head, keys_changed })
     }
@@ -291,14 +293,17 @@ impl Syncs {
         let context = self.context(request, &filter, &plan, lazy.clone());
         let data = Arc::new(AccountData::of_rows(&self.source.account_data(&request.user).await?, None));
         let (to_device, told) = self.to_device.waiting(recipient(request), (0, plan.token.user.0), PER_SYNC).await?;
-        let token = StreamToken { to_device: told, ..plan.token }.to_string();
+        let typing = self.tails.typing_since(user, &[], |room| typing::takes(&filter, room));
+        let (typing, typing_told) = (Arc::new(typing.rooms), typing.token);
+        let token = StreamToken { to_device: told, typing: typing_told, ..plan.token }.to_string();
         let account_data = data.events("", |kind| filter.account_data.takes_type(kind));
         let device_keys = device_lists::keys(&self.source, recipient(request)).await?;
         let mut body = render::Body::begin(sink, &token, &Head { account_data, to_device, device_keys, ..Head::default() });
         let mut plans = plan.rooms;
         ongoing::add_heads(&self.source, &mut plans).await?;
         plans.sort_by_key(|plan| Section::of_membership(plan.standing.membership));
-        let rooms: Vec<_> = plans.into_iter().map(|plan| initial_room(context.clone(), data.clone(), plan)).collect();
+        let rooms: Vec<_> =
+            plans.into_iter().map(|plan| initial_room(context.clone(), data.clone(), typing.clone(), plan)).collect();
         let mut rooms = stream::iter(rooms).buffered(self.config.parallel_rooms);
         while let Some(rendered) = rooms.try_next().await? {
             if let Some((section, room, json)) = rendered {
@@ -350,9 +355,17 @@ async fn answer(context: &Context, plan: &RoomPlan) -> Result<Option<(Arc<str>, 
 }
 
 /// A room's part of an initial sync, on a task of its own: they are many and independent.
-async fn initial_room(context: Context, data: Arc<AccountData>, plan: RoomPlan) -> Result<Option<Rendered>, SyncError> {
+async fn initial_room(
+    context: Context,
+    data: Arc<AccountData>,
+    typing: Arc<BTreeMap<Arc<str>, Vec<String>>>,
+    plan: RoomPlan,
+) -> Result<Option<Rendered>, SyncError> {
     let room = async move {
-        let Some((room, answer)) = answer(&context, &plan).await? else { return Ok(None) };
+        let Some((room, mut answer)) = answer(&context, &plan).await? else { return Ok(None) };
+        if let (RoomAnswer::Joined(body), Some(users)) = (&mut answer, typing.get(&room)) {
+            body.ephemeral.push(typing::event(users));
+        }
         let data = room_account_data(&context, &data, &room);
         let json = render::room(&context, &answer, &data)?;
         Ok(Some((Section::of(&answer), room, json)))

@@ -15,6 +15,7 @@ use crate::{
 pub struct Extensions {
     account_data: Option<Scope>,
     receipts: Option<Scope>,
+    typing: Option<Scope>,
     to_device: Option<ToDevice>,
     e2ee: Option<Switch>,
 }
@@ -50,6 +51,11 @@ impl Extensions {
     /// Receipts (MSC3960), if they are asked for.
     pub(super) fn receipts(&self) -> Option<&Scope> {
         self.receipts.as_ref().filter(|scope| scope.is_enabled())
+    }
+
+    /// Who types (MSC3961), if it is asked for.
+    pub(super) fn typing(&self) -> Option<&Scope> {
+        self.typing.as_ref().filter(|scope| scope.is_enabled())
     }
 
     /// Whether device lists and counts of keys (MSC3884) are asked for.
@@ -101,6 +107,8 @@ pub(super) struct Told {
     pub(super) to_device: Option<to_device::Told>,
     /// By room, each an event (JSON).
     pub(super) receipts: Vec<(Arc<str>, Vec<u8>)>,
+    /// By room, each an event (JSON).
+    pub(super) typing: Vec<(Arc<str>, Vec<u8>)>,
     /// Whose device lists to look at again; counts of keys go with it in every response.
     pub(super) device_lists: DeviceLists,
     /// Whether those counts are other ones than before.
@@ -112,7 +120,7 @@ impl Told {
     pub(super) fn is_empty(&self) -> bool {
         let messages = self.to_device.as_ref().is_some_and(|told| !told.events.is_empty());
         let devices = self.keys_changed || !self.device_lists.is_empty();
-        self.account_data.is_empty() && self.receipts.is_empty() && !messages && !devices
+        self.account_data.is_empty() && self.receipts.is_empty() && self.typing.is_empty() && !messages && !devices
     }
 
     /// By name, each JSON. `keys`: where they are asked for.
@@ -120,7 +128,8 @@ impl Told {
         let to_device = self.to_device.as_ref().map(|told| ("to_device", render::to_device(told)));
         let account_data = (!self.account_data.is_empty()).then(|| ("account_data", render::account_data(&self.account_data)));
         let receipts = (!self.receipts.is_empty()).then(|| ("receipts", render::by_room(&self.receipts)));
+        let typing = (!self.typing.is_empty()).then(|| ("typing", render::by_room(&self.typing)));
         let e2ee = keys.map(|keys| ("e2ee", e2ee(&self.device_lists, keys).to_string().into_bytes()));
-        [to_device, e2ee, account_data, receipts].into_iter().flatten().collect()
+        [to_device, e2ee, account_data, receipts, typing].into_iter().flatten().collect()
     }
 }

@@ -32,6 +32,7 @@ use crate::{
         patience::Patience,
         sync::ended,
         to_device::{Recipient, ToDevice},
+        typing,
     },
     config::SyncConfig,
     error::SyncError,
@@ -273,7 +274,15 @@ impl Sliding {
         if let Some(unread) = asked.unread {
             extensions.to_device = Some(unread.tell(&self.to_device, asked.recipient(), glance.token.user.0).await?);
         }
-        Ok(Answer { token: glance.token, counts: listing.counts, extensions })
+        let mut token = glance.token;
+        if let Some(scope) = wish.extensions.typing() {
+            let asked: HashSet<&str> =
+                listing.matched.iter().filter(|room| scope.takes(room)).map(|room| &*room.glimpse.room).collect();
+            let to_tell = self.tails.typing_since(user, &token.typing, |room| asked.contains(room));
+            extensions.typing = to_tell.rooms.iter().map(|(room, users)| (room.clone(), typing::event(users))).collect();
+            token.typing = to_tell.token;
+        }
+        Ok(Answer { token, counts: listing.counts, extensions })
     }
 
     fn context(&self, request: &Request, ignored: Arc<HashSet<String>>) -> Context {

@@ -7,22 +7,27 @@ use banyan_log::{FollowError, Logs};
 use tokio::{task::JoinSet, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use super::Tails;
-use crate::trace;
+use super::{
+    Tails,
+    listen::{self, TypingListener},
+};
+use crate::{role::Parts, trace};
 
 /// How long to wait before a store that failed is asked again.
 const RETRY: Duration = Duration::from_millis(250);
 /// How often old entries are dropped.
 const TIDY: Duration = Duration::from_secs(5);
 
-/// Follows every log until `stop`; `start_entries` of each are read first.
-pub async fn run(tails: Arc<Tails>, logs: Logs, start_entries: u64, stop: CancellationToken) {
+/// Follows every log until `stop`; `start_entries` of each are read first. What is not in logs is heard on the bus.
+pub(crate) async fn run(tails: Arc<Tails>, parts: &Parts, start_entries: u64, stop: CancellationToken) {
     let mut tasks = JoinSet::new();
     for shard in tails.shards().shards() {
         for log in [LogId::rooms(shard), LogId::users(shard)] {
-            tasks.spawn(follow(tails.clone(), logs.clone(), log, start_entries));
+            tasks.spawn(follow(tails.clone(), parts.logs.clone(), log, start_entries));
         }
     }
+    let typing = TypingListener { tails: tails.clone(), owners: parts.ask.clone() };
+    tasks.spawn(listen::run(typing, parts.bus.clone(), parts.shards));
     tasks.spawn(tidy(tails));
     tokio::select! {
         () = stop.cancelled() => {}

@@ -7,9 +7,12 @@ pub mod change;
 pub mod decode;
 pub mod follow;
 mod glance;
+mod heard;
+mod listen;
 mod plan;
 pub mod shard;
 mod state;
+mod typing;
 pub mod warm;
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -23,11 +26,13 @@ use tokio::sync::Notify;
 use self::{
     change::Membership,
     state::{Bounds, State},
+    typing::Typing,
     warm::{Loaded, WarmUser},
 };
 pub use self::{
     glance::{Glance, Glimpse},
     plan::{Counted, Plan, RoomPlan, Unjudged},
+    typing::TypingToTell,
 };
 use crate::{config::SyncConfig, error::SyncError, metrics::Metrics};
 
@@ -35,6 +40,8 @@ use crate::{config::SyncConfig, error::SyncError, metrics::Metrics};
 #[derive(Debug)]
 pub struct Tails {
     state: RwLock<State>,
+    /// Taken after `state` where both are.
+    typing: RwLock<Typing>,
     /// Notified whenever a position moved.
     moved: Notify,
     clock: Arc<dyn Clock>,
@@ -73,6 +80,7 @@ impl Tails {
         let bounds = Bounds { bytes: config.tail_bytes / logs, entries: config.tail_entries };
         Arc::new(Self {
             state: RwLock::new(State::new(shards, bounds)),
+            typing: RwLock::new(Typing::new(shards)),
             moved: Notify::new(),
             clock,
             shards,

@@ -218,6 +218,11 @@ impl Warm {
         }
     }
 
+    /// Rooms of which somebody is woken.
+    pub(super) fn rooms(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.listeners.keys()
+    }
+
     /// Who a change of a room wakes.
     pub(super) fn listeners(&self, room: &str) -> impl Iterator<Item = &Arc<WarmUser>> {
         self.listeners.get(room).into_iter().flat_map(HashMap::values)

@@ -23,6 +23,7 @@ pub(crate) mod send;
 pub(crate) mod state;
 pub(crate) mod threads;
 pub(crate) mod timestamp_to_event;
+pub(crate) mod typing;
 pub(crate) mod unban;
 pub(crate) mod upgrade;
 
