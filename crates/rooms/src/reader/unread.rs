@@ -114,6 +114,14 @@ pub struct UnreadOfUser {
     seq: u64,
 }
 
+impl UnreadOfUser {
+    /// How much it is.
+    #[must_use]
+    pub fn entries(&self) -> usize {
+        self.totals.len() + self.upto.threads.len()
+    }
+}
+
 impl RoomReader {
     /// What a user has not read in a room they are in. May be newer than the moment it is asked at.
     ///

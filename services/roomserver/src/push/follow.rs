@@ -153,6 +153,7 @@ impl Follow {
             Some(Kind::Placed(placed) | Kind::Judged(Judged { placed: Some(placed), .. })) => Some(placed),
             Some(Kind::Imported(_)) => {
                 self.judge.audiences.forget_room(room_id);
+                self.judge.forget_powers(room_id);
                 None
             }
             _ => None,

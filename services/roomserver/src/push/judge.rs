@@ -13,6 +13,7 @@ use banyan_rooms::{
     relation::{Relation, THREAD},
     version::RoomVersion,
 };
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use moka::sync::Cache;
 use ruma::{
     Int, OwnedRoomId, OwnedUserId, RoomId, UInt, UserId,
@@ -21,24 +22,20 @@ use ruma::{
     push::{FlattenedJson, PushConditionPowerLevelsCtx, PushConditionRoomCtx, Ruleset},
     room_version_rules::RoomPowerLevelsRules,
     serde::Raw,
-    user_id,
 };
 use serde_json::Value;
 
 use super::{
     audience::Audiences,
-    rules::{Outcome, OwnRules, check, default_rules},
+    rules::{Outcome, OwnRules, anybody, check, default_rules, rules_of_everybody},
 };
 
 /// Relations from an event to the thread it is in.
 const MAX_HOPS: usize = 3;
+/// Members whom an event mentions that are looked up at a time: an event has room for thousands.
+const PARALLEL: usize = 32;
 /// Rooms whose power levels stay in memory.
 const POWERS: u64 = 1_000;
-
-/// Stands for everybody who has the default rules and whom the event does not name.
-fn anybody() -> &'static UserId {
-    user_id!("@:anybody.invalid")
-}
 
 /// An event that arrived.
 pub(super) struct Arrived {
@@ -67,7 +64,7 @@ pub(super) struct Judge {
 
 impl Judge {
     pub(super) fn new(audiences: Arc<Audiences>) -> Self {
-        Self { audiences, default: default_rules(anybody()), powers: Cache::new(POWERS) }
+        Self { audiences, default: rules_of_everybody(), powers: Cache::new(POWERS) }
     }
 
     fn reader(&self) -> &RoomReader {
@@ -163,12 +160,15 @@ impl Judge {
         let event = &arrived.event;
         let ids = event["content"]["m.mentions"]["user_ids"].as_array().into_iter().flatten().filter_map(Value::as_str);
         let ids: BTreeSet<OwnedUserId> = ids.filter_map(|id| OwnedUserId::try_from(id).ok()).collect();
-        let mut named = Vec::new();
-        for user_id in ids.into_iter().filter(|user_id| self.audiences.is_local(user_id) && !audience.contains(user_id)) {
-            if self.reader().membership(&user_id, room_id).await?.is_some_and(|row| row.membership == "join") {
-                named.push(user_id);
-            }
-        }
+        let others = ids.into_iter().filter(|user_id| self.audiences.is_local(user_id) && !audience.contains(user_id));
+        let is_joined = |user_id: OwnedUserId| async move {
+            let row = self.reader().membership(&user_id, room_id).await?;
+            Ok::<_, ServiceError>(row.filter(|row| row.membership == "join").map(|_| user_id))
+        };
+        // Collected, for a lazy iterator in a stream hides from the compiler that the future may move between threads.
+        let asked: Vec<_> = others.map(is_joined).collect();
+        let joined: Vec<_> = stream::iter(asked).buffered(PARALLEL).try_collect().await?;
+        let mut named: Vec<OwnedUserId> = joined.into_iter().flatten().collect();
         if event["type"] == "m.room.member" && event["content"]["membership"] == "invite" {
             let invited = event["state_key"].as_str().and_then(|user| OwnedUserId::try_from(user).ok());
             named.extend(invited.filter(|user_id| self.audiences.is_local(user_id)));

@@ -7,6 +7,7 @@ use banyan_users::{Notifying, push_rules};
 use ruma::{
     UserId,
     push::{Action, FlattenedJson, PushCondition, PushConditionRoomCtx, Ruleset},
+    user_id,
 };
 use serde::Deserialize;
 
@@ -96,6 +97,19 @@ pub(super) fn default_rules(user_id: &UserId) -> Ruleset {
     Ruleset::server_default(user_id)
 }
 
+/// The same for everybody at once, but for what names somebody: those who are named are judged by themselves, and whatever an event names,
+/// it does not name everybody.
+pub(super) fn rules_of_everybody() -> Ruleset {
+    let mut rules = default_rules(anybody());
+    rules.override_.retain(|rule| ![".m.rule.is_user_mention", ".m.rule.invite_for_me"].contains(&rule.rule_id.as_str()));
+    rules
+}
+
+/// Stands for everybody who has the default rules and whom the event does not name.
+pub(super) fn anybody() -> &'static UserId {
+    user_id!("@:anybody.invalid")
+}
+
 #[cfg(test)]
 mod tests {
     use ruma::{
@@ -136,6 +150,17 @@ mod tests {
         // One-to-one: with a sound.
         let text = outcome(&rules, 2, message(&json!({"msgtype": "m.text", "body": "hi"}))).await;
         assert!(text.actions.contains("sound"), "{}", text.actions);
+    }
+
+    #[tokio::test]
+    async fn no_event_names_everybody() {
+        let rules = rules_of_everybody();
+        let mention = json!({"msgtype": "m.text", "body": "hi", "m.mentions": {"user_ids": [anybody()]}});
+        let everybody = outcome(&rules, 3, message(&mention)).await;
+        assert!(everybody.notify && !everybody.highlight);
+        let invite =
+            json!({"type": "m.room.member", "sender": "@bob:x", "state_key": anybody(), "content": {"membership": "invite"}});
+        assert_eq!(outcome(&rules, 3, invite).await, Outcome::default());
     }
 
     #[test]

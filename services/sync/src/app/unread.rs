@@ -10,9 +10,9 @@ use ruma::{RoomId, UserId};
 use super::{Context, context::room_id};
 use crate::{error::SyncError, tails::RoomPlan};
 
-/// Rooms whose totals stay in memory, and users in rooms.
-const ROOMS: u64 = 10_000;
-const USERS: u64 = 50_000;
+/// Totals (and places up to which users read) that stay in memory, of rooms and of users in rooms.
+const OF_ROOMS: u64 = 200_000;
+const OF_USERS: u64 = 200_000;
 
 /// The counts of a joined room; `None`: there is nothing else to tell of it (`quiet`), and they did not move since the token.
 ///
@@ -46,7 +46,17 @@ pub struct UnreadCache {
 
 impl Default for UnreadCache {
     fn default() -> Self {
-        Self { rooms: Cache::new(ROOMS), users: Cache::new(USERS) }
+        let weight = |entries: usize| u32::try_from(entries + 1).unwrap_or(u32::MAX);
+        Self {
+            rooms: Cache::builder()
+                .max_capacity(OF_ROOMS)
+                .weigher(move |_, read: &Read<UnreadOfRoom>| weight(read.1.totals.len()))
+                .build(),
+            users: Cache::builder()
+                .max_capacity(OF_USERS)
+                .weigher(move |_, read: &Read<UnreadOfUser>| weight(read.1.entries()))
+                .build(),
+        }
     }
 }
 

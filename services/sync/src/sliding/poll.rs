@@ -154,13 +154,14 @@ impl Sliding {
             let warmth = self.tails.warm(user, self.config.catch_up.0, load).await?;
             let mut woken = std::pin::pin!(warmth.user().woken());
             woken.as_mut().enable();
-            let Some(glance) = self.tails.glance(user, since.as_ref()) else { continue };
+            let Some(mut glance) = self.tails.glance(user, since.as_ref()) else { continue };
             if patience.wait(&self.tails, &glance.unjudged()).await {
                 continue;
             }
             if let Some(error) = glance.user.as_ref().and_then(|changes| ended(&request.device, &request.token_hash, changes)) {
                 return Err(error);
             }
+            let is_cut = patience.is_rewarded() && since.as_ref().is_some_and(|since| glance.leave_unjudged(since));
             // Taken after the glance: what it tells too much is told again.
             let devices = since.as_ref().filter(|_| asked.wish.extensions.e2ee());
             let devices = match devices.map(|since| self.tails.plan(user, Some(since))) {
@@ -180,6 +181,9 @@ impl Sliding {
             // Nothing was told: the connection, as it is at the new position, is good for that one, too.
             since = Some(answer.token);
             patience = Patience::new(self.config.unread_wait.0);
+            if is_cut {
+                continue;
+            }
             tokio::select! {
                 () = woken => {}
                 () = &mut over => is_over = true,

@@ -8,7 +8,7 @@ use banyan_users::invite_permission;
 
 use super::{
     change::{Membership, RoomChange, UserChange, UserChangeKind},
-    plan::RoomPlan,
+    plan::{Cuts, RoomPlan, Unjudged},
     state::{RoomTail, State},
     warm::Standing,
 };
@@ -35,7 +35,19 @@ impl Glance {
     #[must_use]
     pub fn unjudged(&self) -> Vec<(Arc<str>, LogSeq)> {
         let joined = self.rooms.iter().filter(|glimpse| glimpse.standing.membership == Membership::Join);
-        joined.filter_map(|glimpse| Some((glimpse.room.clone(), glimpse.unjudged?))).collect()
+        joined.filter_map(|glimpse| Some((glimpse.room.clone(), glimpse.unjudged?.last))).collect()
+    }
+
+    /// Moves the moment back to before the events since a token on which push rules were not checked; whether there was one.
+    pub fn leave_unjudged(&mut self, since: &StreamToken) -> bool {
+        let mut cuts = Cuts::default();
+        for glimpse in self.rooms.iter().filter(|glimpse| glimpse.standing.membership == Membership::Join) {
+            cuts.before(glimpse.shard, glimpse.unjudged, Some(since.room(glimpse.shard)));
+        }
+        for glimpse in &self.rooms {
+            cuts.keep(glimpse.shard, glimpse.standing.seq, since.room(glimpse.shard) >= glimpse.first);
+        }
+        cuts.apply(&mut self.token)
     }
 }
 
@@ -54,8 +66,8 @@ pub struct Glimpse {
     pub last: Option<(LogSeq, TimestampMicros)>,
     /// The last change of what lists are filtered by that the tail has.
     pub traits: Option<LogSeq>,
-    /// The last event, while push rules were not checked on it.
-    pub unjudged: Option<LogSeq>,
+    /// Events on which push rules were not checked.
+    pub unjudged: Option<Unjudged>,
 }
 
 impl Glimpse {
@@ -112,7 +124,7 @@ impl State {
             first: self.rooms[usize::from(shard.0)].first,
             last: tail.and_then(|tail| tail.changes.back()).map(|change| (change.seq, change.at)),
             traits: tail.and_then(|tail| tail.traits),
-            unjudged: tail.and_then(RoomTail::unjudged).map(|unjudged| unjudged.last),
+            unjudged: tail.and_then(RoomTail::unjudged),
         }
     }
 

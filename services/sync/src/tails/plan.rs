@@ -36,30 +36,59 @@ impl Plan {
         joined.filter_map(|plan| Some((plan.room.clone(), plan.unjudged?.last))).collect()
     }
 
-    /// Moves the moment back, in each shard, to before the first event on which push rules were not checked; whether there was one. Not
-    /// where the user came or went since: where they stand is known for now only.
+    /// Moves the moment back to before the events on which push rules were not checked; whether there was one.
     pub fn leave_unjudged(&mut self, shards: ShardCount) -> bool {
-        let mut cuts: BTreeMap<ShardId, LogSeq> = BTreeMap::new();
+        let mut cuts = Cuts::default();
         for plan in self.rooms.iter().filter(|plan| plan.standing.membership == Membership::Join) {
-            let Some(first) = plan.unjudged.and_then(|unjudged| unjudged.first_since(plan.since)) else { continue };
-            let cut = cuts.entry(shards.shard_of(&plan.room)).or_insert(first);
-            *cut = first.min(*cut);
+            cuts.before(shards.shard_of(&plan.room), plan.unjudged, plan.since);
         }
         for plan in &self.rooms {
-            let shard = shards.shard_of(&plan.room);
-            if cuts.get(&shard).is_some_and(|cut| plan.changes.is_none() || plan.standing.seq >= *cut) {
-                cuts.remove(&shard);
-            }
+            cuts.keep(shards.shard_of(&plan.room), plan.standing.seq, plan.changes.is_some());
         }
         for plan in &mut self.rooms {
-            if let Some(cut) = cuts.get(&shards.shard_of(&plan.room)) {
-                plan.cut(*cut);
+            if let Some(cut) = cuts.of(shards.shard_of(&plan.room)) {
+                plan.cut(cut);
             }
         }
-        for (shard, cut) in &cuts {
-            self.token.rooms[usize::from(shard.0)] = *cut;
+        cuts.apply(&mut self.token)
+    }
+}
+
+/// What a moment is moved back to, by shard.
+#[derive(Debug, Default)]
+pub(super) struct Cuts(BTreeMap<ShardId, LogSeq>);
+
+impl Cuts {
+    /// Before the first of these events, unless it was told without its count already.
+    pub(super) fn before(&mut self, shard: ShardId, unjudged: Option<Unjudged>, since: Option<LogSeq>) {
+        let Some(first) =
+            unjudged.zip(since).map(|(unjudged, since)| (unjudged.first, since)).filter(|(first, since)| first >= since)
+        else {
+            return;
+        };
+        let cut = self.0.entry(shard).or_insert(first.0);
+        *cut = first.0.min(*cut);
+    }
+
+    /// Not in a shard where the user came into a room or left it since, for where they stand is known for now only; nor where the rows
+    /// have to tell.
+    pub(super) fn keep(&mut self, shard: ShardId, stands_since: LogSeq, in_tail: bool) {
+        if !in_tail || self.of(shard).is_some_and(|cut| stands_since >= cut) {
+            self.0.remove(&shard);
         }
-        !cuts.is_empty()
+    }
+
+    fn of(&self, shard: ShardId) -> Option<LogSeq> {
+        self.0.get(&shard).copied()
+    }
+
+    /// Moves a token back; whether it moved.
+    pub(super) fn apply(self, token: &mut StreamToken) -> bool {
+        let moved = !self.0.is_empty();
+        for (shard, cut) in self.0 {
+            token.rooms[usize::from(shard.0)] = cut;
+        }
+        moved
     }
 }
 
@@ -93,13 +122,6 @@ pub struct Unjudged {
     pub first: LogSeq,
     /// The last.
     pub last: LogSeq,
-}
-
-impl Unjudged {
-    /// The first, unless others were told without their counts already.
-    fn first_since(self, since: Option<LogSeq>) -> Option<LogSeq> {
-        since.filter(|since| self.first >= *since).map(|_| self.first)
-    }
 }
 
 impl RoomPlan {

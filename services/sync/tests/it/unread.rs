@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::{
     sliding::{ask, list, pos},
-    world::{Worker, World, request, since, sync, timeline, token},
+    world::{Worker, World, ids, request, since, sync, timeline, token},
 };
 
 const ALICE: &str = "@alice:x";
@@ -179,6 +179,35 @@ async fn what_comes_while_counts_are_awaited_is_left_to_the_next_response() {
     // Nobody waits for the last one longer than that.
     let last = sync(&syncs, since(BOB, token(&told))).await.unwrap();
     assert_eq!(timeline(&last, "join", ROOM), [event.as_str()]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sliding_sync_leaves_it_to_the_next_response_too() {
+    let mut world = world().await;
+    world.config.unread_wait = HumanDuration::secs(1);
+    let mut worker = world.worker();
+    world.count_upto(world.rooms[ROOM].head.seq + 1, &[]).await;
+    let wish = list([0, 9], 10, &[]);
+    let mut told = worker.slide(&world, ask(BOB, None, &wish)).await;
+    let mut event = world.say(ROOM, ALICE, "0").await;
+    for index in 1..5_i64 {
+        worker.catch_up(&world);
+        let sliding = worker.syncs.sliding();
+        let request = banyan_sync::sliding::Request { timeout: Duration::from_secs(60), ..ask(BOB, Some(pos(&told)), &wish) };
+        let waits = crate::world::collect(async |sink| sliding.sync(request, sink).await);
+        let (arrival, upto) = (world.rooms[ROOM].head.next_arrival - 1, world.rooms[ROOM].head.seq + 1);
+        let next = world.say(ROOM, ALICE, &index.to_string()).await;
+        world.count_upto(upto, &[("", "main", arrival, (index, 0))]).await;
+        let moves = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            worker.catch_up(&world);
+        };
+        let (body, ()) = tokio::join!(waits, moves);
+        told = body.unwrap();
+        let room = &told["rooms"][ROOM];
+        assert_eq!((ids(&room["timeline"]), &room["notification_count"]), (vec![event.as_str()], &json!(index)), "{told}");
+        event = next;
+    }
 }
 
 #[tokio::test(start_paused = true)]
