@@ -185,6 +185,51 @@ async fn rules_of_one_s_own_and_ignored_people_count() {
 }
 
 #[tokio::test]
+async fn the_default_rules_take_messages_and_calls_and_leave_the_rest() {
+    let world = World::new().await;
+    let room = room(&world).await;
+    world.join(CAROL, &room).await;
+    let first = world.say(ALICE, &room, json!({})).await;
+    assert_eq!(world.counts(&room, BOB).await, (1, 0));
+    let mut edit = to("m.replace", &first);
+    edit["m.new_content"] = json!({"msgtype": "m.text", "body": "other"});
+    world.say(ALICE, &room, edit).await;
+    let reaction = json!({"m.relates_to": {"rel_type": "m.annotation", "event_id": first, "key": "x"}});
+    for (kind, key, content) in [
+        ("m.reaction", None, reaction),
+        ("m.room.topic", Some(""), json!({"topic": "t"})),
+        ("m.room.server_acl", Some(""), json!({"allow": ["*"]})),
+        ("m.room.encrypted", None, json!({"ciphertext": "x", "m.relates_to": {"rel_type": "m.replace", "event_id": first}})),
+    ] {
+        world.send_with(ALICE, &room, (kind, key), content, Send::default()).await.unwrap();
+        assert_eq!(world.counts(&room, BOB).await, (1, 0), "{kind}");
+    }
+    for (kind, key, highlights) in [("m.room.encrypted", None, 0), ("m.call.invite", None, 0), ("m.room.tombstone", Some(""), 1)] {
+        let before = world.counts(&room, BOB).await;
+        let content = json!({"ciphertext": "x", "body": "gone", "replacement_room": "!other:one.test"});
+        world.send_with(ALICE, &room, (kind, key), content, Send::default()).await.unwrap();
+        assert_eq!(world.counts(&room, BOB).await, (before.0 + 1, before.1 + highlights), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn mentions_are_of_those_who_are_in_the_room() {
+    let world = World::new().await;
+    let room = room(&world).await;
+    world.join(CAROL, &room).await;
+    world.leave(CAROL, &room).await;
+    let before = world.noted(&room).await.len();
+    let many = json!({"m.mentions": {"user_ids": [CAROL, "@:anybody.invalid", "nobody", "@remote:elsewhere.test", ALICE]}});
+    world.say(ALICE, &room, many).await;
+    let noted = world.noted(&room).await;
+    let users: Vec<&str> = noted[before..].iter().map(|unread| unread.user_id.as_str()).collect();
+    assert_eq!(users, [ALICE, "", ""], "nobody is notified otherwise than everybody");
+    assert_eq!(world.counts(&room, BOB).await, (1, 0));
+    world.join(CAROL, &room).await;
+    assert_eq!(world.counts(&room, CAROL).await, (0, 0));
+}
+
+#[tokio::test]
 async fn only_who_may_notifies_the_room() {
     let world = World::new().await;
     let room = room(&world).await;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use banyan_runtime::config::HumanDuration;
 use banyan_sync::app::sync::Request;
 use proptest::{
     prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest},
@@ -32,8 +33,14 @@ enum Step {
     Flip(usize, usize),
     Redact(usize, usize),
     Gap(usize),
+    /// Push rules were checked on all events of each room but those of so many last entries.
+    Judged(u64),
     Deliver(usize, usize, usize),
-    Sync { user: usize, worker: usize, lost: bool },
+    Sync {
+        user: usize,
+        worker: usize,
+        lost: bool,
+    },
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -49,6 +56,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..3_usize, any::<usize>()).prop_map(|(room, which)| Step::Flip(room, which)),
         1 => (0..3_usize, any::<usize>()).prop_map(|(room, which)| Step::Redact(room, which)),
         1 => (0..3_usize).prop_map(Step::Gap),
+        8 => (0..3_u64).prop_map(Step::Judged),
         8 => (0..2_usize, 0..8_usize, 1..6_usize).prop_map(|(worker, log, most)| Step::Deliver(worker, log, most)),
         8 => (0..3_usize, 0..2_usize, any::<bool>()).prop_map(|(user, worker, lost)| Step::Sync { user, worker, lost }),
     ];
@@ -67,6 +75,7 @@ struct Run {
 impl Run {
     async fn new(state_after: bool) -> Self {
         let mut world = World::new();
+        world.config.unread_wait = HumanDuration::secs(1);
         for room in ROOMS {
             world.create(room, USERS[3]).await;
         }
@@ -121,6 +130,7 @@ impl Run {
                 }
             }
             Step::Gap(index) => self.world.gap(room(index)).await,
+            Step::Judged(but) => self.judged(but).await,
             Step::Deliver(worker, log, most) => {
                 let log = self.world.all_logs()[log];
                 self.workers[worker].deliver(&self.world, log, most);
@@ -147,6 +157,12 @@ impl Run {
             let own = membership == "join" || (membership == "leave" && now != "ban");
             let sender = if own { user } else { USERS[3] };
             self.world.send(room, sender, member(user, membership)).await;
+        }
+    }
+
+    async fn judged(&mut self, but: u64) {
+        for room in ROOMS {
+            self.world.judged(room, but).await;
         }
     }
 
@@ -241,6 +257,7 @@ async fn run(steps: Vec<Step>, state_after: bool) {
     for step in steps {
         run.step(step).await;
     }
+    run.judged(0).await;
     for user in 0..3 {
         // The last word: of a worker with a tail, of one that has none, and of one asked for everything.
         let mut late = run.world.worker();
@@ -263,7 +280,7 @@ async fn run(steps: Vec<Step>, state_after: bool) {
 }
 
 fn block_on(future: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future);
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(future);
 }
 
 proptest! {

@@ -7,6 +7,8 @@ use proptest::{
     prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest},
     test_runner::RngSeed,
 };
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
+use banyan_runtime::config::HumanDuration;
 use serde_json::{Value, json};
 
 use crate::{
@@ -47,8 +49,14 @@ enum Step {
     Remove(usize, &'static str),
     Redact(usize, usize),
     Gap(usize),
+    /// Push rules were checked on all events of each room but those of so many last entries.
+    Judged(u64),
     Deliver(usize, usize, usize),
-    Sync { worker: usize, lost: bool, wish: Option<Wish> },
+    Sync {
+        worker: usize,
+        lost: bool,
+        wish: Option<Wish>,
+    },
 }
 
 fn wishes() -> impl Strategy<Value = Wish> {
@@ -77,6 +85,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => (0..3_usize, prop_oneof![Just("m.room.name"), Just("m.room.topic")]).prop_map(|(room, kind)| Step::Remove(room, kind)),
         1 => (0..3_usize, any::<usize>()).prop_map(|(room, which)| Step::Redact(room, which)),
         1 => (0..3_usize).prop_map(Step::Gap),
+        8 => (0..3_u64).prop_map(Step::Judged),
         8 => (0..2_usize, 0..8_usize, 1..6_usize).prop_map(|(worker, log, most)| Step::Deliver(worker, log, most)),
         9 => (0..2_usize, any::<bool>(), wish).prop_map(|(worker, lost, wish)| Step::Sync { worker, lost, wish }),
     ];
@@ -181,6 +190,7 @@ struct Run {
 impl Run {
     async fn new() -> Self {
         let mut world = World::new();
+        world.config.unread_wait = HumanDuration::secs(1);
         for room in ROOMS {
             world.create(room, ZOE).await;
         }
@@ -246,6 +256,7 @@ impl Run {
                 }
             }
             Step::Gap(room) => self.world.gap(ROOMS[room]).await,
+            Step::Judged(but) => self.judged(but).await,
             Step::Deliver(worker, log, most) => {
                 let log = self.world.all_logs()[log];
                 self.workers[worker].deliver(&self.world, log, most);
@@ -273,6 +284,12 @@ impl Run {
         };
         if allowed {
             self.world.send(room, sender, member(user, membership)).await;
+        }
+    }
+
+    async fn judged(&mut self, but: u64) {
+        for room in ROOMS {
+            self.world.judged(room, but).await;
         }
     }
 
@@ -325,6 +342,7 @@ async fn run(steps: Vec<Step>) {
     for step in steps {
         run.step(step).await;
     }
+    run.judged(0).await;
     run.wish.last = 9;
     // The last word: of a worker without a tail, of one with a tail, and of a new connection.
     let mut late = run.world.worker();
@@ -352,7 +370,7 @@ proptest! {
 
     #[test]
     fn a_client_holds_what_it_asks_for(steps in steps()) {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
         runtime.block_on(run(steps));
     }
 }

@@ -26,6 +26,13 @@ impl World {
         self.count_upto(self.rooms[ROOM].head.seq + 1, added).await;
     }
 
+    /// Notes that push rules were checked on all events of a room but those of so many last entries, and that nobody was notified.
+    pub(crate) async fn judged(&mut self, room: &str, but: u64) {
+        let upto = (self.rooms[room].head.seq + 1).saturating_sub(but);
+        let kind = Some(Kind::Notified(Notified { upto, unread: Vec::new() }));
+        self.append_room(RoomEntry { room_id: room.to_owned(), kind, ..RoomEntry::default() }).await;
+    }
+
     /// The same, when push rules were checked on the events below `upto`.
     async fn count_upto(&mut self, upto: u64, added: &[Added<'_>]) {
         let unread = |(user, thread, arrival, (notify, highlight)): &Added<'_>| Unread {
