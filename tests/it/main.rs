@@ -4,12 +4,14 @@
 
 mod accounts;
 mod chaos;
+mod claims;
 mod clients;
 mod faults;
 mod launch;
 mod oauth;
 mod operations;
 mod people;
+mod secrets;
 mod structure;
 mod tenants;
 mod traces;

@@ -1,6 +1,7 @@
 //! How a tenant is configured.
 
 mod email;
+mod identity_server;
 mod limits;
 mod login;
 mod oauth;
@@ -11,10 +12,13 @@ mod support;
 use std::path::PathBuf;
 
 pub use email::{EmailConfig, SmtpTls};
+pub use identity_server::IdentityServerConfig;
 pub use limits::{RateLimit, RateLimits};
 pub use login::LoginConfig;
 pub use oauth::OauthConfig;
-pub use registration::{PolicyConfig, PolicyDocument, RegistrationConfig, RegistrationEmail, RegistrationTokenConfig};
+pub use registration::{
+    PolicyConfig, PolicyDocument, RecaptchaConfig, RegistrationConfig, RegistrationEmail, RegistrationTokenConfig,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use sso::SsoProviderConfig;
@@ -60,6 +64,7 @@ pub struct TenantConfig {
     /// How apps let their users sign in on this server's pages.
     #[serde(default)]
     pub oauth: OauthConfig,
+
     /// Mails to users. Unset: none are sent, and accounts have no e-mail addresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<EmailConfig>,
@@ -67,6 +72,9 @@ pub struct TenantConfig {
     /// Upstream OpenID Connect providers whose users sign in here. They need the OAuth 2.0 API.
     #[serde(default)]
     pub sso: Vec<SsoProviderConfig>,
+    /// Identity servers that users may invite people through by their e-mail addresses. None: nobody is invited so.
+    #[serde(default)]
+    pub identity_servers: Vec<IdentityServerConfig>,
 
     /// The version of rooms made without naming one: 10, 11 or 12.
     #[serde(default = "default_room_version")]
@@ -109,6 +117,12 @@ fn default_room_version() -> String {
 }
 
 impl TenantConfig {
+    /// Where the identity server of a name is, if it is trusted.
+    #[must_use]
+    pub fn identity_server(&self, name: &str) -> Option<String> {
+        self.identity_servers.iter().find(|server| server.name == name).map(IdentityServerConfig::address)
+    }
+
     /// A tenant with every default.
     #[must_use]
     pub fn new(server_name: impl Into<String>) -> Self {
@@ -123,6 +137,7 @@ impl TenantConfig {
             oauth: OauthConfig::default(),
             email: None,
             sso: Vec::new(),
+            identity_servers: Vec::new(),
             default_room_version: default_room_version(),
             forget_rooms_upon_leave: false,
             rate_limits: RateLimits::default(),

@@ -42,6 +42,7 @@ pub(crate) struct Secrets {
     registration_shared_secret: Option<Zeroizing<String>>,
     smtp_password: Option<Zeroizing<String>>,
     sso: HashMap<String, Zeroizing<String>>,
+    recaptcha_secret: Option<Zeroizing<String>>,
 }
 
 impl Tenant {
@@ -131,6 +132,12 @@ impl Tenant {
         self.secrets.sso.get(provider).map(|secret| secret.as_str())
     }
 
+    /// The secret key of the captcha.
+    #[must_use]
+    pub fn recaptcha_secret(&self) -> Option<&str> {
+        self.secrets.recaptcha_secret.as_ref().map(|secret| secret.as_str())
+    }
+
     /// The flows of user-interactive authentication that make an account, each a list of stages. Empty: registration is disabled.
     #[must_use]
     pub fn registration_flows(&self) -> Vec<Vec<&'static str>> {
@@ -150,11 +157,12 @@ impl Tenant {
             (Some(_), RegistrationEmail::Optional) => &[Some(DUMMY), Some(EMAIL)],
             (Some(_), RegistrationEmail::Required) => &[Some(EMAIL)],
         };
+        let captcha = registration.recaptcha.is_some().then_some("m.login.recaptcha");
         let terms = (!registration.terms.is_empty()).then_some("m.login.terms");
         let mut flows = Vec::new();
         for begin in begins {
             for end in ends {
-                let flow: Vec<_> = [begin, terms, *end].into_iter().flatten().collect();
+                let flow: Vec<_> = [begin, captcha, terms, *end].into_iter().flatten().collect();
                 flows.push(if flow.is_empty() { vec![DUMMY] } else { flow });
             }
         }
@@ -184,6 +192,13 @@ pub(crate) fn check(config: &TenantConfig) -> Result<(OwnedServerName, Secrets),
     }
     check_terms(config)?;
     check_sso(config)?;
+    if config.registration.recaptcha.as_ref().is_some_and(|captcha| !captcha.service_url.starts_with("http")) {
+        return Err(TenantError::config(
+            tenant,
+            "registration.recaptcha.service_url",
+            "must begin with https:// (or http:// in tests)",
+        ));
+    }
     if !config.login.legacy && (config.base_url.is_none() || !config.oauth.enabled) {
         return Err(TenantError::config(tenant, "login.legacy", "without it nobody can sign in: the OAuth 2.0 API needs base_url"));
     }
@@ -211,6 +226,13 @@ fn check_urls(config: &TenantConfig) -> Result<(), TenantError> {
         && ServerName::parse(server).is_err()
     {
         return Err(TenantError::config(tenant, "federation_server", "must be a server name, for example matrix.example.org:443"));
+    }
+    for (n, server) in config.identity_servers.iter().enumerate() {
+        let address = server.address();
+        if server.name.is_empty() || !(address.starts_with("https://") || address.starts_with("http://")) {
+            let problem = "has a name, and a url that begins with https:// (or http:// in tests)";
+            return Err(TenantError::config(tenant, format!("identity_servers[{n}]"), problem));
+        }
     }
     if let Some(support) = &config.support {
         if support.contacts.is_empty() && support.support_page.is_none() {
@@ -314,6 +336,10 @@ fn read_secrets(config: &TenantConfig) -> Result<Secrets, TenantError> {
             return Err(TenantError::config(tenant, option, "the same token is there twice"));
         }
     }
+    let recaptcha = config.registration.recaptcha.as_ref();
+    let recaptcha_secret = recaptcha
+        .map(|captcha| read_word(tenant, "registration.recaptcha.private_key_file", &captcha.private_key_file))
+        .transpose()?;
     let smtp_password = read_smtp_password(tenant, config.email.as_ref())?;
     let mut sso = HashMap::new();
     for (n, provider) in config.sso.iter().enumerate() {
@@ -321,7 +347,7 @@ fn read_secrets(config: &TenantConfig) -> Result<Secrets, TenantError> {
             sso.insert(provider.id.clone(), read_word(tenant, &format!("sso[{n}].client_secret_file"), path)?);
         }
     }
-    Ok(Secrets { signing_key, registration_tokens, registration_shared_secret, smtp_password, sso })
+    Ok(Secrets { signing_key, registration_tokens, registration_shared_secret, smtp_password, sso, recaptcha_secret })
 }
 
 fn read_token(tenant: &str, option: &str, config: &RegistrationTokenConfig) -> Result<(String, RegistrationToken), TenantError> {

@@ -72,6 +72,7 @@ impl Applier for UserApplier {
             Kind::KeyBackup(changed) => key_backup::changed(user_id, changed)?,
             Kind::Pusher(changed) => pusher::changed(user_id, changed, entry.timestamp),
             Kind::ReportMade(made) => report::made(made)?,
+            Kind::ReportClosed(closed) => vec![report::closed(closed)?],
             Kind::RoomKeys(changed) => key_backup::keys(user_id, changed)?,
             Kind::Threepid(changed) => threepid::changed(changed),
         })

@@ -12,7 +12,7 @@ use crate::error::store_error;
 /// How often a write of unknown outcome is repeated.
 const ATTEMPTS: usize = 4;
 /// How often a change is tried while others change the row.
-const CHANGES: usize = 8;
+const CHANGES: usize = 32;
 
 /// Reads and writes such rows.
 #[derive(Clone)]

@@ -2,6 +2,7 @@
 //! (passwords, access tokens, user-interactive authentication, OAuth 2.0 grants). Writes nothing that a user shard's log decides: that is the userserver.
 
 pub mod account_data;
+pub mod allowance;
 mod apply;
 pub mod browser;
 mod conditional;
@@ -10,7 +11,6 @@ pub mod filter;
 pub mod invite_permission;
 pub mod key_backup;
 pub mod keys;
-pub mod mail_allowance;
 pub mod oauth;
 pub mod password;
 pub mod profile;
@@ -32,10 +32,10 @@ pub mod user_id;
 pub mod user_search;
 pub mod validation;
 
+pub use allowance::Allowances;
 pub use apply::UserApplier;
 pub use browser::{BrowserSession, BrowserSessions};
 pub use error::ReadError;
-pub use mail_allowance::MailAllowances;
 pub use oauth::{OauthApprovals, OauthClients, OauthCodes, OauthDevices};
 pub use password::{PasswordConfig, Passwords};
 pub use reader::{AccountData, IGNORED_USERS, NamedUsers, Notifying, PusherKey, RoomKeys, ShownProfile, UserReader, UserThreepid};

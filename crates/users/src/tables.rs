@@ -3,6 +3,7 @@
 mod access_token;
 mod account;
 mod account_data;
+mod allowance;
 mod browser_session;
 mod cross_signing_key;
 mod departure;
@@ -15,7 +16,6 @@ mod key_backup_newest;
 mod key_pool;
 mod key_signature;
 mod login_token;
-mod mail_allowance;
 mod newest_report;
 mod oauth_approval;
 mod oauth_client;
@@ -46,6 +46,7 @@ mod validation_session;
 pub(crate) use access_token::ACCESS_TOKEN;
 pub(crate) use account::ACCOUNT;
 pub(crate) use account_data::ACCOUNT_DATA;
+pub(crate) use allowance::ALLOWANCE;
 use banyan_store::Table;
 pub(crate) use browser_session::BROWSER_SESSION;
 pub(crate) use cross_signing_key::CROSS_SIGNING_KEY;
@@ -59,7 +60,6 @@ pub(crate) use key_backup_newest::KEY_BACKUP_NEWEST;
 pub(crate) use key_pool::KEY_POOL;
 pub(crate) use key_signature::KEY_SIGNATURE;
 pub(crate) use login_token::LOGIN_TOKEN;
-pub(crate) use mail_allowance::MAIL_ALLOWANCE;
 pub(crate) use newest_report::NEWEST_REPORT;
 pub(crate) use oauth_approval::OAUTH_APPROVAL;
 pub(crate) use oauth_client::OAUTH_CLIENT;
@@ -125,7 +125,7 @@ pub static TABLES: &[&Table] = &[
     &OAUTH_USER_CODE,
     &UIA_SESSION,
     &USER_NAME,
-    &MAIL_ALLOWANCE,
+    &ALLOWANCE,
     &THREEPID,
     &USER_THREEPID,
     &VALIDATION_SESSION,

@@ -29,6 +29,9 @@ pub enum BindError {
     /// A tenant's mails cannot be sent.
     #[error(transparent)]
     Mail(#[from] banyan_mail::SetupError),
+    /// Nothing can be asked of other servers.
+    #[error("TLS for requests to other servers: {0}")]
+    Tls(#[from] rustls::Error),
 }
 
 /// The role, bound to its address and not yet answering.

@@ -6,7 +6,11 @@ use banyan_core::{ServiceError, ShardId};
 use banyan_proto::{
     roomserver::{
         ChangeMembershipRequest, ChangeMembershipResponse, ClaimAliasRequest, ClaimAliasResponse, CreateRoomRequest,
-    CreateRoomResponse, ForgetRoomRequest, ForgetRoomResponse, GetTypingRequest, GetTypingResponse, NoteDeviceListRequest, NoteDeviceListResponse, PrepareRoomRequest, PrepareRoomResponse, PublishRoomRequest, PublishRoomResponse, ReleaseAliasRequest, ReleaseAliasResponse, SendEventRequest, SendEventResponse, SetReceiptsRequest, SetReceiptsResponse, SetTypingRequest, SetTypingResponse, SpreadProfileRequest, SpreadProfileResponse, UpgradeRoomRequest, UpgradeRoomResponse, room_service_server::RoomService,
+        CreateRoomResponse, ForgetRoomRequest, ForgetRoomResponse, GetTypingRequest, GetTypingResponse, NoteDeviceListRequest,
+        NoteDeviceListResponse, PrepareRoomRequest, PrepareRoomResponse, PublishRoomRequest, PublishRoomResponse,
+        ReleaseAliasRequest, ReleaseAliasResponse, SendEventRequest, SendEventResponse, SetReceiptsRequest, SetReceiptsResponse,
+        SetTypingRequest, SetTypingResponse, SpreadProfileRequest, SpreadProfileResponse, UpgradeRoomRequest, UpgradeRoomResponse,
+        room_service_server::RoomService,
     },
     status::to_status,
 };
@@ -26,7 +30,8 @@ use crate::{
         release_alias,
         send_event::{self, SendEvent},
         set_receipts::{self, SetReceipts},
-    set_typing::{self, SetTyping}, spread_profile::{self, SpreadProfile},
+        set_typing::{self, SetTyping},
+        spread_profile::{self, SpreadProfile},
         upgrade_room::{self, UpgradeRoom},
     },
     host::Inner,

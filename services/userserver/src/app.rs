@@ -7,6 +7,7 @@ pub(crate) mod change_push_rule;
 pub(crate) mod check_password;
 pub(crate) mod claim_keys;
 pub(crate) mod claim_threepid;
+pub(crate) mod close_report;
 mod command;
 pub(crate) mod create_key_backup;
 pub(crate) mod deactivate;

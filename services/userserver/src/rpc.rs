@@ -8,17 +8,18 @@ use banyan_proto::{
     userserver::{
         AcknowledgeToDeviceRequest, AcknowledgeToDeviceResponse, ChangePasswordRequest, ChangePasswordResponse,
         ChangePushRuleRequest, ChangePushRuleResponse, CheckPasswordRequest, CheckPasswordResponse, ClaimKeysRequest,
-        ClaimKeysResponse, ClaimThreepidRequest, ClaimThreepidResponse, ConfirmTokenRequest, ConfirmTokenResponse,
-        CreateKeyBackupRequest, CreateKeyBackupResponse, DeactivateRequest, DeactivateResponse, DeleteDevicesRequest,
-        DeleteDevicesResponse, DeleteKeyBackupRequest, DeleteKeyBackupResponse, DeleteRoomKeysRequest, FinishDepartureRequest,
-        FinishDepartureResponse, LoginRequest, LoginResponse, LogoutRequest, LogoutResponse, ModerateAccountRequest,
-        ModerateAccountResponse, MoveFullyReadRequest, MoveFullyReadResponse, PutFilterRequest, PutFilterResponse,
-        PutRoomKeysRequest, RefreshRequest, RegisterRequest, ReleaseThreepidRequest, ReleaseThreepidResponse, ReportRequest,
-        ReportResponse, RoomKeysResponse, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest, SetAccountDataResponse,
-        SetProfileRequest, SetProfileResponse, SetPusherRequest, SetPusherResponse, SetTagRequest, SetTagResponse,
-        UpdateDeviceRequest, UpdateDeviceResponse, UpdateKeyBackupRequest, UpdateKeyBackupResponse, UploadCrossSigningKeysRequest,
-        UploadCrossSigningKeysResponse, UploadKeysRequest, UploadKeysResponse, UploadSignaturesRequest, UploadSignaturesResponse,
-        UseRegistrationTokenRequest, UseRegistrationTokenResponse, user_service_server::UserService,
+        ClaimKeysResponse, ClaimThreepidRequest, ClaimThreepidResponse, CloseReportRequest, CloseReportResponse,
+        ConfirmTokenRequest, ConfirmTokenResponse, CreateKeyBackupRequest, CreateKeyBackupResponse, DeactivateRequest,
+        DeactivateResponse, DeleteDevicesRequest, DeleteDevicesResponse, DeleteKeyBackupRequest, DeleteKeyBackupResponse,
+        DeleteRoomKeysRequest, FinishDepartureRequest, FinishDepartureResponse, LoginRequest, LoginResponse, LogoutRequest,
+        LogoutResponse, ModerateAccountRequest, ModerateAccountResponse, MoveFullyReadRequest, MoveFullyReadResponse,
+        PutFilterRequest, PutFilterResponse, PutRoomKeysRequest, RefreshRequest, RegisterRequest, ReleaseThreepidRequest,
+        ReleaseThreepidResponse, ReportRequest, ReportResponse, RoomKeysResponse, SendToDeviceRequest, SendToDeviceResponse,
+        SetAccountDataRequest, SetAccountDataResponse, SetProfileRequest, SetProfileResponse, SetPusherRequest, SetPusherResponse,
+        SetTagRequest, SetTagResponse, UpdateDeviceRequest, UpdateDeviceResponse, UpdateKeyBackupRequest, UpdateKeyBackupResponse,
+        UploadCrossSigningKeysRequest, UploadCrossSigningKeysResponse, UploadKeysRequest, UploadKeysResponse,
+        UploadSignaturesRequest, UploadSignaturesResponse, UseRegistrationTokenRequest, UseRegistrationTokenResponse,
+        user_service_server::UserService,
     },
 };
 use tonic::{Request, Response, Status};
@@ -193,6 +194,10 @@ impl UserService for Rpc {
 
     async fn report(&self, request: Request<ReportRequest>) -> Result<Response<ReportResponse>, Status> {
         answer(app::report::report(&self.0, request.into_inner())).await
+    }
+
+    async fn close_report(&self, request: Request<CloseReportRequest>) -> Result<Response<CloseReportResponse>, Status> {
+        answer(app::close_report::close_report(&self.0, request.into_inner())).await
     }
 
     async fn claim_threepid(&self, request: Request<ClaimThreepidRequest>) -> Result<Response<ClaimThreepidResponse>, Status> {

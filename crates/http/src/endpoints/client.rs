@@ -127,7 +127,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
     get("/_matrix/client/v3/rooms/{roomId}/event/{eventId}", "getOneRoomEvent").guest().by("rooms/event.rs"),
     post("/_matrix/client/v3/rooms/{roomId}/forget", "forgetRoom").limited().by("rooms/forget.rs"),
     get("/_matrix/client/v3/rooms/{roomId}/initialSync", "roomInitialSync").guest().by("rooms/initial_sync.rs"),
-    post("/_matrix/client/v3/rooms/{roomId}/invite", "inviteBy3PID").limited(),
+    post("/_matrix/client/v3/rooms/{roomId}/invite", "inviteBy3PID").limited().by("rooms/invite.rs"),
     post("/_matrix/client/v3/rooms/{roomId}/invite", "inviteUser").limited().by("rooms/invite.rs"),
     post("/_matrix/client/v3/rooms/{roomId}/join", "joinRoomById").guest().limited().by("rooms/join.rs"),
     get("/_matrix/client/v3/rooms/{roomId}/joined_members", "getJoinedMembersByRoom").by("rooms/joined_members.rs"),
@@ -233,6 +233,7 @@ pub(super) const EXTENSIONS: &[Endpoint] = &[
     post("/_banyan/client/v1/email/confirm", "confirmEmail").public().limited().by("banyan_email.rs"),
     // Banyan's own; docs/operations.md describes it.
     get("/_banyan/admin/v1/reports", "getReports").limited().by("banyan_reports.rs"),
+    post("/_banyan/admin/v1/reports/{number}/close", "closeReport").limited().by("banyan_reports.rs"),
     get("/_synapse/admin/v1/register", "getSharedSecretNonce").public().by("synapse_register.rs"),
     post("/_synapse/admin/v1/register", "registerBySharedSecret").public().by("synapse_register.rs"),
     post("/_synapse/admin/v1/reset_password/{userId}", "resetPassword").limited().by("synapse_reset_password.rs"),

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Limits per user, or per address where nobody is logged in. Each process of the client API counts for itself.
+/// Limits per user, or per address where nobody is logged in. Each process of the client API counts for itself, but for logins,
+/// registrations, tries of tokens and passwords, and mails: these are counted together.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RateLimits {
@@ -17,9 +18,9 @@ pub struct RateLimits {
     pub registration_token_validity: RateLimit,
     /// Logging in, per address.
     pub login: RateLimit,
-    /// Trying a wrong password, per account; counted by the userserver, whatever process of the client API is asked.
+    /// Trying a wrong password, per account.
     pub failed_login: RateLimit,
-    /// Mails to an address, whoever asks for them and whatever process of the client API is asked.
+    /// Mails to an address, whoever asks for them.
     pub mail: RateLimit,
     /// Making rooms, per user.
     pub create_room: RateLimit,

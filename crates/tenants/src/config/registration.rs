@@ -17,6 +17,9 @@ pub struct RegistrationConfig {
     pub terms: Vec<PolicyConfig>,
     /// Whether an e-mail address is proved first (`m.login.email.identity`), where `email` is set.
     pub email: RegistrationEmail,
+    /// A captcha that must be solved (`m.login.recaptcha`). Accounts are then not made on this server's own page. Unset: none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recaptcha: Option<RecaptchaConfig>,
     /// Guest accounts are allowed.
     pub guests: bool,
     /// A file with a secret that lets its holder make accounts, administrators too, by `/_synapse/admin/v1/register`. Unset: that
@@ -36,6 +39,23 @@ pub enum RegistrationEmail {
     Optional,
     /// They must.
     Required,
+}
+
+/// Google's reCAPTCHA (version 2), or a service that speaks the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecaptchaConfig {
+    /// The site key, which clients are told.
+    pub public_key: String,
+    /// A file with the secret key.
+    pub private_key_file: PathBuf,
+    /// Where `/api.js` and `/api/siteverify` are.
+    #[serde(default = "default_captcha_service")]
+    pub service_url: String,
+}
+
+fn default_captcha_service() -> String {
+    "https://www.google.com/recaptcha".to_owned()
 }
 
 /// A policy that whoever registers must accept.

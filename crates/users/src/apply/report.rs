@@ -1,7 +1,7 @@
 //! Reports as rows.
 
 use banyan_log::DerivedRow;
-use banyan_proto::users::{NewestReport, ReportMade};
+use banyan_proto::users::{NewestReport, ReportClosed, ReportMade};
 use banyan_store::key;
 
 use super::put;
@@ -17,4 +17,10 @@ pub(super) fn made(made: ReportMade) -> Result<Vec<DerivedRow>, String> {
         put(&REPORT, key![tenant.as_str(), bucket(number)], key![column(number)], &report),
         put(&NEWEST_REPORT, key![tenant], key![], &NewestReport { number }),
     ])
+}
+
+pub(super) fn closed(closed: ReportClosed) -> Result<DerivedRow, String> {
+    let ReportClosed { tenant, number, report } = closed;
+    let report = report.ok_or("a report without a row")?;
+    Ok(put(&REPORT, key![tenant, bucket(number)], key![column(number)], &report))
 }

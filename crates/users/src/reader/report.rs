@@ -6,7 +6,7 @@ use banyan_store::{Bound, KeyPart, Range, Row, key};
 use super::{UserReader, decode};
 use crate::{
     ReadError,
-    report::{BUCKET, column},
+    report::{BUCKET, bucket, column},
     tables::{NEWEST_REPORT, REPORT},
 };
 
@@ -17,18 +17,23 @@ impl UserReader {
         Ok(newest.map_or(0, |newest| newest.number))
     }
 
+    /// A report of a tenant.
+    pub async fn report(&self, tenant: &str, number: u64) -> Result<Option<Report>, ReadError> {
+        self.get(&REPORT, key![tenant, bucket(number)], key![column(number)]).await
+    }
+
     /// A tenant's reports with their numbers, the newest first, those below `before` where it is given, at most `limit` (up to 1,000).
     pub async fn reports(&self, tenant: &str, before: Option<u64>, limit: usize) -> Result<Vec<(u64, Report)>, ReadError> {
         let end = self.newest_report(tenant).await? + 1;
         let end = before.map_or(end, |before| before.min(end));
         let mut reports = Vec::new();
-        for bucket in (0..=end / BUCKET).rev() {
+        for n in (0..=end / BUCKET).rev() {
             let left = limit.saturating_sub(reports.len());
             if left == 0 {
                 break;
             }
             let range = Range { from: Bound::Unbounded, to: Bound::Excluded(key![column(end)]), reverse: true, limit: left };
-            let page = self.store.scan(&REPORT, &key![tenant, column(bucket)], range).await?;
+            let page = self.store.scan(&REPORT, &key![tenant, column(n)], range).await?;
             for row in page.rows {
                 reports.push((number(&row)?, decode(&REPORT, row.value)?));
             }

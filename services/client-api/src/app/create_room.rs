@@ -7,17 +7,19 @@ use banyan_proto::roomserver::{CreateRoomRequest, PrepareRoomRequest, Profile};
 use banyan_runtime::Stage;
 use banyan_tenants::config::ROOM_VERSIONS;
 use bytes::Bytes;
-use ruma::{OwnedRoomAliasId, OwnedUserId, RoomAliasId};
+use ruma::{OwnedRoomAliasId, OwnedUserId, RoomAliasId, RoomId};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use tokio::sync::oneshot;
 use tracing::Instrument as _;
 
-use super::{App, Requester};
+use super::{App, Requester, third_party_invite::ThirdPartyInvite};
 use crate::calls::RoomClient;
 
 /// Invitations in one request at most.
 const MAX_INVITES: usize = 100;
+/// Those by third-party identifiers, each of which is asked for elsewhere.
+const MAX_THIRD_PARTY: usize = 10;
 
 /// The request's body, as far as it is looked at here; what is in it is checked whole before anything is done.
 #[derive(Debug, Default, Deserialize)]
@@ -31,7 +33,7 @@ pub(crate) struct RoomWish {
     #[serde(default)]
     invite: Vec<OwnedUserId>,
     #[serde(default)]
-    invite_3pid: Vec<Value>,
+    invite_3pid: Vec<ThirdPartyInvite>,
     #[serde(default)]
     preset: Option<Preset>,
     #[serde(default, rename = "visibility")]
@@ -81,11 +83,15 @@ impl App {
     /// # Errors
     /// M_UNSUPPORTED_ROOM_VERSION, M_INVALID_PARAM for an alias that is none, M_ROOM_IN_USE, and what the owner of the room answers.
     pub(crate) async fn create_room(&self, requester: &Requester, wish: RoomWish, body: Bytes) -> Result<String, ServiceError> {
-        let plan = self.plan(requester, wish)?;
+        let mut plan = self.plan(requester, wish)?;
         let (app, requester) = (self.clone(), requester.clone());
         let (answer, outcome) = oneshot::channel();
         let work = async move {
+            let third_party = std::mem::take(&mut plan.third_party);
             let result = app.carry_out(&requester, plan, body).await;
+            if let Ok(room_id) = &result {
+                app.invite_third_parties(&requester, room_id, &third_party).await;
+            }
             if let Err(result) = answer.send(result) {
                 tracing::debug!(made = result.is_ok(), "a client went away while its room was made");
             }
@@ -102,9 +108,11 @@ impl App {
             let message = "This server cannot make rooms of this version";
             return Err(ServiceError::matrix(ErrorCode::InvalidArgument, "M_UNSUPPORTED_ROOM_VERSION", message));
         }
-        if !wish.invite_3pid.is_empty() {
-            let message = "This server cannot invite by third-party identifiers";
-            return Err(ServiceError::matrix(ErrorCode::Forbidden, "M_THREEPID_DENIED", message));
+        if wish.invite_3pid.len() > MAX_THIRD_PARTY {
+            return Err(ServiceError::invalid_param(format!("At most {MAX_THIRD_PARTY} addresses can be invited at once")));
+        }
+        for invite in &wish.invite_3pid {
+            invite.check(tenant)?;
         }
         if wish.invite.len() > MAX_INVITES {
             return Err(ServiceError::invalid_param(format!("At most {MAX_INVITES} users can be invited at once")));
@@ -115,7 +123,7 @@ impl App {
         if wish.preset == Some(Preset::TrustedPrivateChat) && has_privileged_creators(&version) {
             add_creators(&mut content, &wish.invite, &requester.user_id)?;
         }
-        Ok(Plan { version, alias, content, invite: wish.invite })
+        Ok(Plan { version, alias, content, invite: wish.invite, third_party: wish.invite_3pid })
     }
 
     async fn carry_out(&self, requester: &Requester, plan: Plan, body: Bytes) -> Result<String, ServiceError> {
@@ -158,6 +166,16 @@ impl App {
         outcome
     }
 
+    /// The room is there by now: who cannot be invited does not change that.
+    async fn invite_third_parties(&self, requester: &Requester, room_id: &str, invites: &[ThirdPartyInvite]) {
+        let Ok(room_id) = RoomId::parse(room_id) else { return };
+        for (step, invite) in (3..).zip(invites) {
+            if let Err(error) = self.invite_third_party(requester, &room_id, invite, step).await {
+                tracing::warn!(%room_id, %error, "somebody could not be invited to a new room by their address");
+            }
+        }
+    }
+
     async fn create_at_owner(&self, request: CreateRoomRequest) -> Result<String, ServiceError> {
         let room_id = request.room_id.clone();
         let call = |mut client: RoomClient, request| async move { client.create_room(request).await };
@@ -180,6 +198,7 @@ struct Plan {
     alias: Option<OwnedRoomAliasId>,
     content: Map<String, Value>,
     invite: Vec<OwnedUserId>,
+    third_party: Vec<ThirdPartyInvite>,
 }
 
 /// The full alias of a local part.

@@ -24,11 +24,11 @@ const CONFIRM: &str = "/_banyan/client/v1/email/confirm";
 /// The request's body.
 #[derive(Deserialize)]
 pub(crate) struct TokenWish {
-    client_secret: String,
-    email: String,
-    send_attempt: u64,
+    pub(super) client_secret: String,
+    pub(super) email: String,
+    pub(super) send_attempt: u64,
     #[serde(default)]
-    next_link: Option<String>,
+    pub(super) next_link: Option<String>,
 }
 
 impl App {
@@ -106,7 +106,7 @@ impl App {
         if !limits.enabled {
             return Ok(());
         }
-        self.mail_allowances.take(visitor.server_name(), address, limits.mail.per_second, limits.mail.burst).await
+        self.allowances.take(visitor.server_name(), "mail", address, limits.mail.per_second, limits.mail.burst).await
     }
 
     /// The session id and the token need no escaping.

@@ -5,10 +5,12 @@ use std::{collections::HashMap, sync::Arc};
 use banyan_core::{Clock, ServiceError};
 use banyan_http::{Endpoint, Rate, RateLimiter};
 use banyan_tenants::{
-    Tenants,
+    Tenant, Tenants,
     config::{RateLimit, RateLimits},
 };
 use ruma::{OwnedServerName, ServerName};
+
+use super::App;
 
 /// What is limited, each by a limit of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +26,16 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// Its name and rate, where it holds for all replicas together: what guesses secrets and makes accounts.
+    fn shared(self, limits: &RateLimits) -> Option<(&'static str, RateLimit)> {
+        match self {
+            Self::Login => Some(("login", limits.login)),
+            Self::Registration => Some(("registration", limits.registration)),
+            Self::TokenValidity => Some(("registration_token_validity", limits.registration_token_validity)),
+            _ => None,
+        }
+    }
+
     /// The limit that an endpoint counts against.
     pub(crate) fn of(endpoint: &Endpoint) -> Self {
         match endpoint.operation {
@@ -43,7 +55,7 @@ impl Kind {
             | "confirmEmail" => Self::Login,
             "createRoom" | "upgradeRoom" => Self::CreateRoom,
             "joinRoom" | "joinRoomById" | "knockRoom" => Self::Join,
-            "inviteUser" => Self::Invite,
+            "inviteBy3PID" | "inviteUser" => Self::Invite,
             _ => Self::Other,
         }
     }
@@ -68,6 +80,20 @@ impl Limits {
     /// M_LIMIT_EXCEEDED.
     pub(crate) fn check(&self, tenant: &ServerName, kind: Kind, caller: &str) -> Result<(), ServiceError> {
         self.tenants.get(tenant).map_or(Ok(()), |limiter| limiter.check(kind, caller))
+    }
+}
+
+impl App {
+    /// Counts one request of `caller`, here and, where that matters, together with the other replicas. A flood is refused here and costs
+    /// no write.
+    ///
+    /// # Errors
+    /// M_LIMIT_EXCEEDED; or the store failed.
+    pub(crate) async fn limit(&self, tenant: &Tenant, kind: Kind, caller: &str) -> Result<(), ServiceError> {
+        self.limits.check(tenant.name(), kind, caller)?;
+        let limits = &tenant.config().rate_limits;
+        let Some((what, rate)) = kind.shared(limits).filter(|_| limits.enabled) else { return Ok(()) };
+        self.allowances.take(tenant.name().as_str(), what, caller, rate.per_second, rate.burst).await
     }
 }
 

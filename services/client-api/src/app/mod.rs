@@ -53,6 +53,7 @@ pub(crate) mod sliding_sync;
 pub(crate) mod state;
 pub(crate) mod sync;
 pub(crate) mod tags;
+pub(crate) mod third_party_invite;
 pub(crate) mod threads;
 pub(crate) mod threepids;
 pub(crate) mod timestamp;
@@ -64,15 +65,16 @@ pub(crate) mod upgrade;
 pub(crate) mod upload_keys;
 pub(crate) mod user_search;
 
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{fmt, ops::Deref, sync::Arc, time::Duration};
 
 use banyan_core::{Clock, Entropy, ServiceError, ShardCount};
+use banyan_http::Outbound;
 use banyan_mail::Outbox;
 use banyan_rooms::reader::RoomReader;
 use banyan_runtime::{Context, Shutdown};
 use banyan_tenants::Tenants;
 use banyan_users::{
-    BrowserSessions, ExternalIds, MailAllowances, OauthApprovals, OauthClients, OauthCodes, OauthDevices, SharedSecretRegistration,
+    Allowances, BrowserSessions, ExternalIds, OauthApprovals, OauthClients, OauthCodes, OauthDevices, SharedSecretRegistration,
     ShortTokens, SsoFlows, UiaSessions, UserReader, ValidationSessions,
 };
 use ruma::{OwnedRoomId, RoomId};
@@ -80,13 +82,17 @@ use ruma::{OwnedRoomId, RoomId};
 pub(crate) use self::caller::Requester;
 use self::{limits::Limits, seen::Seen, token_cache::TokenCache};
 use crate::{
-    calls::{Commands, Outbound, Syncs},
+    BindError,
+    calls::{Commands, Syncs},
     config::ClientApiConfig,
 };
 
 /// What the use cases work with. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct App(Arc<Parts>);
+
+/// The longest that a server outside may take to answer.
+const OUTBOUND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The parts of [`App`].
 pub(crate) struct Parts {
@@ -107,11 +113,12 @@ pub(crate) struct Parts {
     pub(crate) oauth_approvals: OauthApprovals,
     pub(crate) sso_flows: SsoFlows,
     pub(crate) external_ids: ExternalIds,
-    pub(crate) outbound: Outbound,
     pub(crate) shared_secret: SharedSecretRegistration,
     pub(crate) validations: ValidationSessions,
-    pub(crate) mail_allowances: MailAllowances,
+    pub(crate) allowances: Allowances,
     pub(crate) outbox: Outbox,
+    /// To servers that are no homeservers.
+    pub(crate) outbound: Outbound,
     pub(crate) commands: Commands,
     pub(crate) syncs: Syncs,
     pub(crate) tokens: TokenCache,
@@ -136,8 +143,8 @@ impl fmt::Debug for App {
 
 impl App {
     /// # Errors
-    /// A tenant's mails cannot be sent as it is configured.
-    pub(crate) fn new(context: &Context, tenants: Tenants, config: ClientApiConfig) -> Result<Self, banyan_mail::SetupError> {
+    /// A tenant's mails cannot be sent as it is configured, or TLS cannot be set up.
+    pub(crate) fn new(context: &Context, tenants: Tenants, config: ClientApiConfig) -> Result<Self, BindError> {
         let Context { clock, entropy, store, shards, router, shutdown, .. } = context;
         let outbox = Outbox::new(&tenants, clock.clone(), entropy.clone())?;
         Ok(Self(Arc::new(Parts {
@@ -156,11 +163,11 @@ impl App {
             oauth_approvals: OauthApprovals::new(store.clone(), clock.clone()),
             sso_flows: SsoFlows::new(store.clone(), clock.clone(), entropy.clone()),
             external_ids: ExternalIds::new(store.clone()),
-            outbound: Outbound::new(),
             shared_secret: SharedSecretRegistration::new(store.clone(), clock.clone(), entropy.clone()),
             validations: ValidationSessions::new(store.clone(), clock.clone(), entropy.clone()),
-            mail_allowances: MailAllowances::new(store.clone(), clock.clone()),
+            allowances: Allowances::new(store.clone(), clock.clone()),
             outbox,
+            outbound: Outbound::new(OUTBOUND_TIMEOUT)?,
             commands: Commands::new(router.clone(), *shards),
             syncs: Syncs::new(router.clone()),
             tokens: TokenCache::new(*shards, config.token_cache),

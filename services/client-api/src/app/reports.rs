@@ -1,7 +1,10 @@
 //! Reports to the administrators of a server (specification: Client-Server API, "Reporting Content").
 
 use banyan_core::ServiceError;
-use banyan_proto::{users::Report, userserver::ReportRequest};
+use banyan_proto::{
+    users::Report,
+    userserver::{CloseReportRequest, ReportRequest},
+};
 use banyan_users::report;
 use ruma::{EventId, OwnedRoomId, OwnedUserId, RoomId, events::room::member::MembershipState};
 
@@ -68,9 +71,23 @@ impl App {
         before: Option<u64>,
         limit: usize,
     ) -> Result<Vec<(u64, Report)>, ServiceError> {
-        if !self.is_admin(requester).await? {
-            return Err(ServiceError::forbidden("You are not a server administrator"));
-        }
+        self.must_be_admin(requester).await?;
         Ok(self.users.reports(requester.visitor.server_name(), before, limit).await?)
+    }
+
+    /// Closes a report to the caller's server.
+    ///
+    /// # Errors
+    /// M_FORBIDDEN for everybody but administrators; M_NOT_FOUND.
+    pub(crate) async fn close_report(&self, requester: &Requester, number: u64) -> Result<(), ServiceError> {
+        self.must_be_admin(requester).await?;
+        let request = CloseReportRequest { caller: Some(requester.to_users()), number };
+        let name = report::owner_name(requester.visitor.server_name());
+        let call = |mut client: UserClient, request| async move { client.close_report(request).await };
+        self.commands.user(&name, request, call).await.map(drop)
+    }
+
+    async fn must_be_admin(&self, requester: &Requester) -> Result<(), ServiceError> {
+        if self.is_admin(requester).await? { Ok(()) } else { Err(ServiceError::forbidden("You are not a server administrator")) }
     }
 }

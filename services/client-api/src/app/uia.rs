@@ -4,6 +4,7 @@
 
 mod email;
 pub(crate) mod fallback;
+mod recaptcha;
 pub(crate) mod stage;
 
 use std::future::Future;
@@ -87,6 +88,8 @@ pub(crate) struct Auth {
     pub(crate) user: Option<String>,
     #[serde(default)]
     pub(crate) password: Option<String>,
+    #[serde(default)]
+    pub(crate) response: Option<String>,
     #[serde(default)]
     pub(crate) threepid_creds: Option<Credentials>,
     /// As some clients call it, some of them beside the other.
@@ -188,6 +191,11 @@ impl App {
         let mut body = self.uia.challenge(session, refused).await?;
         if session.offers(stage::TERMS) {
             body["params"][stage::TERMS] = json!({ "policies": stage::policies(&visitor.tenant) });
+        }
+        if let Some(recaptcha) =
+            visitor.tenant.config().registration.recaptcha.as_ref().filter(|_| session.offers(stage::RECAPTCHA))
+        {
+            body["params"][stage::RECAPTCHA] = json!({ "public_key": recaptcha.public_key });
         }
         if session.offers(stage::OAUTH) {
             let url = account::reset_address(oauth::base(visitor)?, session.id());

@@ -1,11 +1,11 @@
-//! Calls to other roles over gRPC: what use cases want done, as plain values in and out.
+//! Calls to other roles over gRPC, and to identity servers: what use cases want done, as plain values in and out.
 
 mod commands;
-mod outbound;
+mod identity;
 mod syncs;
 
 pub(crate) use self::{
     commands::{Commands, RoomClient, UserClient},
-    outbound::{NoAnswer, Outbound},
+    identity::{IdentityServer, StoredInvite},
     syncs::Syncs,
 };

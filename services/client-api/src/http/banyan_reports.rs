@@ -1,12 +1,15 @@
-//! GET `/_banyan/admin/v1/reports`.
+//! GET `/_banyan/admin/v1/reports`, and POST `/{number}/close` below it.
 
 use axum::{Json, extract::State};
-use banyan_http::Query;
+use banyan_http::{Path, Query};
 use banyan_proto::users::Report;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{extract::Caller, reply::Reply};
+use super::{
+    extract::Caller,
+    reply::{Reply, empty},
+};
 use crate::app::App;
 
 /// Reports of a page where the client does not say, and at most.
@@ -34,6 +37,12 @@ pub(crate) async fn get(State(app): State<App>, Caller(requester): Caller, Query
     Ok(Json(answer))
 }
 
+/// Closes one.
+pub(crate) async fn close(State(app): State<App>, Caller(requester): Caller, Path(number): Path<u64>) -> Reply {
+    app.close_report(&requester, number).await?;
+    Ok(empty())
+}
+
 fn shown((number, report): (u64, Report)) -> Value {
     let mut shown = json!({
         "number": number, "received_ts": report.received / 1000, "reporter": report.reporter, "reason": report.reason,
@@ -42,6 +51,10 @@ fn shown((number, report): (u64, Report)) -> Value {
         if !id.is_empty() {
             shown[name] = id.into();
         }
+    }
+    if report.closed != 0 {
+        shown["closed_ts"] = (report.closed / 1000).into();
+        shown["closed_by"] = report.closed_by.into();
     }
     shown
 }

@@ -29,10 +29,10 @@ pub(crate) async fn guard(State(guard): State<Guard>, request: Request, next: Ne
     };
     if let Some(token) = token {
         let requester = guard.app.authenticate(visitor.clone(), &token, admitted(guard.endpoint)).await?;
-        guard.limit(&visitor, requester.user_id.as_str())?;
+        guard.limit(&visitor, requester.user_id.as_str()).await?;
         parts.extensions.insert(requester);
     } else if guard.endpoint.rate_limited {
-        guard.limit(&visitor, &visitor.address.to_string())?;
+        guard.limit(&visitor, &visitor.address.to_string()).await?;
     }
     parts.extensions.insert(visitor);
     Ok(next.run(Request::from_parts(parts, body)).await)
@@ -73,7 +73,7 @@ impl Guard {
         Ok(Visitor { tenant, request_id, address })
     }
 
-    fn limit(&self, visitor: &Visitor, caller: &str) -> Result<(), MatrixError> {
-        Ok(self.app.limits.check(visitor.tenant.name(), Kind::of(self.endpoint), caller)?)
+    async fn limit(&self, visitor: &Visitor, caller: &str) -> Result<(), MatrixError> {
+        Ok(self.app.limit(&visitor.tenant, Kind::of(self.endpoint), caller).await?)
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use axum::response::{IntoResponse as _, Response};
 use banyan_core::Entropy;
 pub(crate) use banyan_core::html::escape;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 
 /// One look for all pages: a column that fits a phone, in the colours that the person prefers, with buttons that a thumb can hit.
 const STYLE: &str = "*{box-sizing:border-box}:root{color-scheme:light dark}body{font:16px/1.5 system-ui,sans-serif;max-width:30rem;margin:2rem auto;padding:0 1rem;\
@@ -35,12 +35,21 @@ impl Page<'_> {
     /// The answer, with the rules that a browser is to hold it to: no scripts, styles or frames but its own, nothing loaded from and no
     /// form sent to anywhere else, no address of it told to anyone, and nothing kept.
     pub(crate) fn answer(self, entropy: &dyn Entropy) -> Response {
-        self.answer_with_forms_to(entropy, "")
+        self.respond(entropy, "", None)
+    }
+
+    /// The same, with a captcha of the service at `service`, which loads what it wants.
+    pub(crate) fn answer_with_captcha(self, entropy: &dyn Entropy, service: &str) -> Response {
+        self.respond(entropy, "", Some(service.trim_end_matches('/')))
     }
 
     /// The same, where a form of the page ends, by a redirect of ours, at `target`: a source of the Content-Security-Policy. Browsers
     /// hold the redirects of a form to the policy too.
     pub(crate) fn answer_with_forms_to(self, entropy: &dyn Entropy, target: &str) -> Response {
+        self.respond(entropy, target, None)
+    }
+
+    fn respond(self, entropy: &dyn Entropy, target: &str, captcha: Option<&str>) -> Response {
         let nonce = entropy.alphanumeric(24);
         let title = escape(self.title);
         let mut html = format!(
@@ -53,8 +62,15 @@ impl Page<'_> {
             // Writing to a string cannot fail.
             let _ = write!(html, "<script nonce=\"{nonce}\">{script}</script>");
         }
+        if let Some(service) = captcha {
+            let _ = write!(html, "<script nonce=\"{nonce}\" src=\"{}/api.js\" async defer></script>", escape(service));
+        }
         html.push_str("</body></html>");
-        let scripts = self.script.map(|_| format!(" script-src 'nonce-{nonce}'; connect-src 'self';")).unwrap_or_default();
+        let scripts = match (captcha, self.script) {
+            (Some(service), _) => captcha_policy(&nonce, service),
+            (None, Some(_)) => format!(" script-src 'nonce-{nonce}'; connect-src 'self';"),
+            (None, None) => String::new(),
+        };
         let policy = format!(
             "default-src 'none';{scripts} style-src 'nonce-{nonce}'; form-action 'self' {target}; base-uri 'none'; \
              frame-ancestors 'none'"
@@ -76,6 +92,14 @@ impl Page<'_> {
         }
         response
     }
+}
+
+/// The service's script loads others, and frames and pictures from where the service is.
+fn captcha_policy(nonce: &str, service: &str) -> String {
+    let uri = service.parse::<Uri>().ok();
+    let origin = uri.as_ref().and_then(|uri| Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))).unwrap_or_default();
+    let origins = format!("{origin} https://www.gstatic.com");
+    format!(" script-src 'nonce-{nonce}' 'strict-dynamic'; connect-src {origins}; frame-src {origins}; img-src {origins};")
 }
 
 /// Whether a form was sent by a page of another site: browsers say so.

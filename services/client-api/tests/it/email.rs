@@ -443,3 +443,45 @@ async fn links_that_are_over_or_made_up_say_so() {
     assert_eq!(press(&world, &format!("{path}?sid=a"), "same-origin").await.0, 400);
     assert_error(&answer(world.request(Method::GET, path, None)).await, 400, "M_MISSING_PARAM");
 }
+
+#[tokio::test]
+async fn an_address_can_be_proved_in_a_browser() {
+    let (world, server) = world().await;
+    let wish = json!({"username": "bob", "password": "p"});
+    let (_, challenge) = world.post_as(None, REGISTER, wish.clone()).await;
+    let session = challenge["session"].as_str().unwrap();
+    let path = "/_matrix/client/v3/auth/m.login.email.identity/fallback/web";
+    let (status, html) = page(world.request(Method::GET, &format!("{path}?session={session}"), None)).await;
+    assert!(status == 200 && html.contains("name=\"email\"") && !html.contains("<script"), "{html}");
+    let form = |fields: &str| format!("{path}?session={session}&{fields}");
+    let (status, html) = press(&world, &form("email=nobody"), "same-origin").await;
+    assert!(status == 401 && html.contains("This is no e-mail address"), "{html}");
+    let (status, html) = press(&world, &form("email=bob%40mail.test"), "same-origin").await;
+    assert_eq!(status, 200);
+    let hidden = |name: &str| {
+        let rest = html.split_once(&format!("name=\"{name}\" value=\"")).unwrap().1;
+        rest.split('"').next().unwrap().to_owned()
+    };
+    let sent = format!("sid={}&client_secret={}", hidden("sid"), hidden("client_secret"));
+    let (status, html) = press(&world, &form(&sent), "same-origin").await;
+    assert!(status == 401 && html.contains("was not confirmed yet") && html.contains("client_secret"), "{html}");
+    confirm(&world, &server, 0).await;
+    let (status, html) = press(&world, &form(&sent), "same-origin").await;
+    assert!(status == 200 && html.contains("authDone"), "{html}");
+    world.fakes.take();
+    let mut body = wish;
+    body["auth"] = json!({ "session": session });
+    assert_eq!(world.post_as(None, REGISTER, body).await.0.as_u16(), 200);
+    let calls = world.fakes.take();
+    assert!(matches!(&calls[..], [Call::Register(_), Call::ClaimThreepid(_)]), "{calls:?}");
+}
+
+#[tokio::test]
+async fn the_page_says_that_mails_cannot_be_sent() {
+    let refusing = MailServer::start(Manner::Refusing, None, false).await.unwrap();
+    let (world, _) = with(|email| email.port = Some(refusing.address().port())).await;
+    let (_, challenge) = world.post_as(None, REGISTER, json!({"username": "bob", "password": "p"})).await;
+    let session = challenge["session"].as_str().unwrap();
+    let path = "/_matrix/client/v3/auth/m.login.email.identity/fallback/web";
+    assert_eq!(press(&world, &format!("{path}?session={session}&email=bob%40mail.test"), "same-origin").await.0, 503);
+}

@@ -63,6 +63,7 @@ pub(crate) enum Call {
     PutRoomKeys(userserver::PutRoomKeysRequest),
     DeleteRoomKeys(userserver::DeleteRoomKeysRequest),
     Report(userserver::ReportRequest),
+    CloseReport(userserver::CloseReportRequest),
     ClaimThreepid(userserver::ClaimThreepidRequest),
     ReleaseThreepid(userserver::ReleaseThreepidRequest),
     Sync(SyncRequest),
@@ -502,6 +503,13 @@ impl UserService for Fakes {
         request: Request<userserver::ReleaseThreepidRequest>,
     ) -> Result<Response<userserver::ReleaseThreepidResponse>, Status> {
         self.note("ReleaseThreepid", Call::ReleaseThreepid(request.into_inner()), userserver::ReleaseThreepidResponse {})
+    }
+
+    async fn close_report(
+        &self,
+        request: Request<userserver::CloseReportRequest>,
+    ) -> Result<Response<userserver::CloseReportResponse>, Status> {
+        self.note("CloseReport", Call::CloseReport(request.into_inner()), userserver::CloseReportResponse {})
     }
 
     async fn report(&self, request: Request<userserver::ReportRequest>) -> Result<Response<userserver::ReportResponse>, Status> {

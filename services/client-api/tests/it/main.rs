@@ -4,6 +4,7 @@
 
 mod accounts;
 mod administration;
+mod captcha;
 mod directory;
 mod email;
 mod fakes;
@@ -32,6 +33,7 @@ mod spaces;
 mod sso;
 mod sync;
 mod tags;
+mod third_party_invites;
 mod thirdparty;
 mod to_device;
 mod tokens;

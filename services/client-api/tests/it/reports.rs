@@ -98,3 +98,26 @@ async fn administrators_read_reports_to_their_server_and_nobody_else_does() {
         assert_error(&crate::world::answer(request).await, 403, errcode);
     }
 }
+
+#[tokio::test]
+async fn administrators_close_reports_and_nobody_else_does() {
+    let world = World::new().await;
+    world.add_user("@admin:one.test", "admin", account::Kind::User).await;
+    world.user_entry("@admin:one.test", Kind::Account(Account { admin: true, ..Account::default() })).await;
+    let close = async |token: &str, number: &str| {
+        let path = format!("{REPORTS}/{number}/close");
+        crate::world::answer(world.request(http::Method::POST, &path, Some(token))).await
+    };
+    assert_eq!(close("admin", "7").await, done());
+    let Call::CloseReport(request) = world.fakes.only() else { panic!("something else") };
+    assert_eq!((request.number, request.caller.unwrap().user_id.as_str()), (7, "@admin:one.test"));
+    assert_error(&close("admin", "x").await, 400, "M_INVALID_PARAM");
+    assert_error(&close(ALICE_TOKEN, "7").await, 403, "M_FORBIDDEN");
+    assert_error(&close(GUEST_TOKEN, "7").await, 403, "M_GUEST_ACCESS_FORBIDDEN");
+    assert!(world.fakes.take().is_empty());
+    let report = Report { received: 5_000_000, closed: 7_000_000, closed_by: "@admin:one.test".to_owned(), ..Report::default() };
+    let closed = ReportMade { tenant: "one.test".to_owned(), number: 1, report: Some(report) };
+    world.name_entry(&owner_name("one.test"), Kind::ReportMade(closed)).await;
+    let read = crate::world::answer(world.request(http::Method::GET, REPORTS, Some("admin"))).await.1;
+    assert_eq!((&read["reports"][0]["closed_ts"], &read["reports"][0]["closed_by"]), (&json!(7000), &json!("@admin:one.test")));
+}

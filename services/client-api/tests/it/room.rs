@@ -44,7 +44,8 @@ impl Room {
     /// Adds an event and answers its id.
     pub(crate) async fn add(&mut self, world: &World, kind: &str, state_key: Option<&str>, sender: &str, content: Value) -> String {
         let event_id = format!("$e{}", self.arrival);
-        let mut pdu = json!({"type": kind, "sender": sender, "room_id": self.id, "origin_server_ts": self.arrival * self.step, "content": content});
+        let mut pdu = json!({"type": kind, "sender": sender, "room_id": self.id, "origin_server_ts": self.arrival * self.step,
+            "content": content, "prev_events": [], "auth_events": [], "depth": self.arrival});
         let (mut current, mut replaced) = (Vec::new(), String::new());
         if let Some(state_key) = state_key {
             pdu["state_key"] = state_key.into();

@@ -9,7 +9,7 @@ use http::Method;
 use crate::world::{ALICE_TOKEN, World, answer, assert_error};
 
 /// Served endpoints that take no body, or a form.
-const WITHOUT_BODY: [&str; 21] = [
+const WITHOUT_BODY: [&str; 22] = [
     "logout",
     "logout_all",
     "submitAuthFallback",
@@ -32,6 +32,7 @@ const WITHOUT_BODY: [&str; 21] = [
     "confirmEmail",
     "chooseUserName",
     "continueToApp",
+    "closeReport",
 ];
 
 fn rows() -> impl Iterator<Item = (Api, &'static Endpoint)> {

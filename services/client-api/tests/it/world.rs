@@ -43,6 +43,8 @@ pub(crate) struct World {
     pub(crate) store: MemoryStore,
     pub(crate) context: Context,
     pub(crate) address: SocketAddr,
+    /// Another replica of client-api.
+    pub(crate) other: SocketAddr,
     logs: HashMap<LogId, OwnedLog>,
     client: reqwest::Client,
 }
@@ -76,10 +78,14 @@ impl World {
         let tenants = tenants.into_iter().map(|tenant| Tenant::new(tenant, ServerKey::generate(&SystemEntropy)).unwrap());
         let tenants = Tenants::new(tenants.collect()).unwrap();
         let listen = ClientListenerConfig { listen: SocketAddr::from(([127, 0, 0, 1], 0)) };
-        let api = ClientApi::bind(&context, tenants, &listen, config).await.unwrap();
-        let address = api.local_addr();
-        api.start();
-        let world = Self { fakes, store, context, address, logs, client: reqwest::Client::new() };
+        let mut addresses = [SocketAddr::from(([127, 0, 0, 1], 0)); 2];
+        for address in &mut addresses {
+            let api = ClientApi::bind(&context, tenants.clone(), &listen, config.clone()).await.unwrap();
+            *address = api.local_addr();
+            api.start();
+        }
+        let [address, other] = addresses;
+        let world = Self { fakes, store, context, address, other, logs, client: reqwest::Client::new() };
         world.add_user(ALICE, ALICE_TOKEN, account::Kind::User).await;
         world.add_user(GUEST, GUEST_TOKEN, account::Kind::Guest).await;
         world

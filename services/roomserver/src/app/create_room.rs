@@ -61,10 +61,6 @@ pub(crate) async fn create_room(shard: Arc<Shard>, command: CreateRoom) -> Resul
 }
 
 fn check_invites(shard: &Shard, body: &CreateBody) -> Result<(), ServiceError> {
-    if !body.invite_3pid.is_empty() {
-        let message = "this server cannot invite by third-party identifiers";
-        return Err(ServiceError::matrix(ErrorCode::Forbidden, "M_THREEPID_DENIED", message));
-    }
     let remote = body.invite.iter().find(|user| !shard.shared.tenants.is_local(user.server_name().as_str()));
     remote.map_or(Ok(()), |user| Err(errors::remote(user.as_str())))
 }

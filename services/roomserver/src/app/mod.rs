@@ -11,8 +11,8 @@ pub(crate) mod publish_room;
 pub(crate) mod release_alias;
 pub(crate) mod send_event;
 pub(crate) mod set_receipts;
-pub(crate) mod spread_profile;
 pub(crate) mod set_typing;
+pub(crate) mod spread_profile;
 pub(crate) mod upgrade_room;
 
 mod canonical_alias;

@@ -17,8 +17,6 @@ pub(crate) struct CreateBody {
     #[serde(default)]
     pub(crate) invite: Vec<OwnedUserId>,
     #[serde(default)]
-    pub(crate) invite_3pid: Vec<Value>,
-    #[serde(default)]
     pub(crate) initial_state: Vec<InitialState>,
     #[serde(default)]
     pub(crate) preset: Option<Preset>,

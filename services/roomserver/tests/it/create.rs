@@ -129,10 +129,6 @@ async fn what_cannot_be_made_leaves_nothing_behind() {
     let bodies = [
         (json!({"room_version": "9"}), "M_UNSUPPORTED_ROOM_VERSION"),
         (json!({"preset": "club"}), "M_BAD_JSON"),
-        (
-            json!({"invite_3pid": [{"medium": "email", "address": "a@b.c", "id_server": "x", "id_access_token": "t"}]}),
-            "M_THREEPID_DENIED",
-        ),
         (json!({"power_level_content_override": {"users": {ALICE: 0}}, "room_version": "11", "name": "n"}), "M_INVALID_ROOM_STATE"),
         (json!({"power_level_content_override": {"users": {ALICE: 100}}}), "M_INVALID_ROOM_STATE"),
         (json!({"initial_state": [{"type": "m.room.create", "content": {}}]}), "M_INVALID_ROOM_STATE"),

@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use banyan_runtime::config::HumanDuration;
 use proptest::{
     prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest},
     test_runner::RngSeed,
 };
-use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
-use banyan_runtime::config::HumanDuration;
 use serde_json::{Value, json};
 
 use crate::{

@@ -27,7 +27,7 @@ pub(crate) async fn report(inner: &Inner, request: ReportRequest) -> Result<Repo
     }
     let number = inner.shared.reader.newest_report(tenant).await? + 1;
     let received = inner.shared.clock.now().0;
-    let report = Report { received, reporter: command.user_id.clone(), room_id, event_id, user_id, reason };
+    let report = Report { received, reporter: command.user_id.clone(), room_id, event_id, user_id, reason, ..Report::default() };
     tracing::info!(tenant, number, "a report came");
     let made = ReportMade { tenant: tenant.to_owned(), number, report: Some(report) };
     turn.commit(vec![UserEntry { user_id: String::new(), kind: Some(Kind::ReportMade(made)) }]).await?;

@@ -1,7 +1,7 @@
 //! Reports: numbered, kept once, and of one tenant each.
 
 use banyan_core::{RequestId, ServiceError};
-use banyan_proto::userserver::{Caller, ReportRequest};
+use banyan_proto::userserver::{Caller, CloseReportRequest, ReportRequest};
 use banyan_users::report::{BUCKET, MAX_REASON, owner_name};
 
 use crate::world::{Process, QUIET, SERVER, World, answer, refusal};
@@ -69,4 +69,27 @@ async fn pages_go_over_partitions() {
         seen.extend(page.into_iter().map(|(number, _)| number));
     }
     assert_eq!(seen, (1..=BUCKET + 2).rev().collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_report_is_closed_once_and_the_numbers_go_on() {
+    let world = World::new();
+    let process = world.owner("a").await;
+    for reason in ["one", "two"] {
+        report(&world, &process, world.request_id(), reason).await.expect("kept");
+    }
+    let close = async |user_id: &str, number: u64| {
+        let request = CloseReportRequest { caller: world.caller(user_id), number };
+        answer(process.client.clone().close_report(request).await).map(drop)
+    };
+    let root = format!("@root:{SERVER}");
+    close(&root, 1).await.expect("closed");
+    close(ALICE, 1).await.expect("closed already");
+    assert_eq!(refusal(close(&root, 3).await).0, "M_NOT_FOUND");
+    let first = process.reader().report(SERVER, 1).await.expect("read").expect("a report");
+    assert_eq!((first.reason.as_str(), first.closed_by.as_str()), ("one", root.as_str()));
+    assert!(first.closed >= first.received);
+    assert_eq!(process.reader().report(SERVER, 2).await.expect("read").expect("a report").closed, 0);
+    report(&world, &process, world.request_id(), "three").await.expect("kept");
+    assert_eq!(process.reader().newest_report(SERVER).await.expect("read"), 3);
 }

@@ -4,6 +4,7 @@
 use std::{future::Future, pin::Pin};
 
 use banyan_core::ServiceError;
+use banyan_http::{NoAnswer, Outbound};
 use banyan_tenants::config::SsoProviderConfig;
 use banyan_users::SsoFlow;
 use openidconnect::{
@@ -11,8 +12,6 @@ use openidconnect::{
     OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
     core::{CoreAuthenticationFlow, CoreClient, CoreProviderMetadata, CoreUserInfoClaims},
 };
-
-use crate::calls::{NoAnswer, Outbound};
 
 /// A provider as this server's client.
 pub(crate) struct Upstream<'a> {
@@ -32,12 +31,15 @@ pub(crate) struct Vouched {
     pub(crate) username: Option<String>,
 }
 
-impl<'c> AsyncHttpClient<'c> for Outbound {
+/// What the crate makes requests with.
+struct Http<'a>(&'a Outbound);
+
+impl<'c> AsyncHttpClient<'c> for Http<'_> {
     type Error = NoAnswer;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, NoAnswer>> + Send + 'c>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(self.request(request))
+        Box::pin(self.0.request(request))
     }
 }
 
@@ -71,7 +73,8 @@ impl Upstream<'_> {
         let request =
             client.exchange_code(AuthorizationCode::new(code)).map_err(|error| self.failed("no token endpoint", &error))?;
         let request = request.set_pkce_verifier(PkceCodeVerifier::new(flow.verifier.clone()));
-        let tokens = request.request_async(self.outbound).await.map_err(|error| self.failed("the code is not taken", &error))?;
+        let tokens =
+            request.request_async(&Http(self.outbound)).await.map_err(|error| self.failed("the code is not taken", &error))?;
         let id_token = tokens.extra_fields().id_token().ok_or_else(|| self.failed("no ID token", &"it is missing"))?;
         let claims = id_token.claims(&client.id_token_verifier(), &Nonce::new(flow.nonce.clone()));
         let claims = claims.map_err(|error| self.failed("the ID token does not hold", &error))?;
@@ -82,7 +85,7 @@ impl Upstream<'_> {
             && let Ok(request) = client.user_info(tokens.access_token().clone(), Some(subject.clone()))
         {
             let claims: CoreUserInfoClaims =
-                request.request_async(self.outbound).await.map_err(|error| self.failed("no user info", &error))?;
+                request.request_async(&Http(self.outbound)).await.map_err(|error| self.failed("no user info", &error))?;
             username = claims.preferred_username().map(|name| name.as_str().to_owned());
         }
         Ok(Vouched { subject: subject.as_str().to_owned(), username })
@@ -90,7 +93,7 @@ impl Upstream<'_> {
 
     async fn discover(&self) -> Result<CoreProviderMetadata, ServiceError> {
         let issuer = IssuerUrl::new(self.provider.issuer.clone()).map_err(|error| self.failed("the issuer is no URL", &error))?;
-        let metadata = CoreProviderMetadata::discover_async(issuer, self.outbound).await;
+        let metadata = CoreProviderMetadata::discover_async(issuer, &Http(self.outbound)).await;
         metadata.map_err(|error| self.failed("no metadata", &error))
     }
 

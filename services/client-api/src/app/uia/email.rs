@@ -13,7 +13,12 @@ use super::{
     Auth, PASSWORD, REGISTER,
     stage::{Tried, unauthorized},
 };
-use crate::app::{App, caller::Visitor, email::not_found};
+use crate::app::{
+    App,
+    caller::Visitor,
+    email::{TokenWish, not_found},
+    threepids::Credentials,
+};
 
 /// The id of the validation that the stage's subject names.
 pub(crate) fn validation_of(subject: &str) -> Option<&str> {
@@ -25,16 +30,39 @@ pub(crate) fn address_of(subject: &str) -> Option<&str> {
     subject.lines().nth(1)
 }
 
+/// What the stage proves an address for.
+fn purpose_of(session: &UiaSession) -> Option<Purpose> {
+    match session.endpoint() {
+        REGISTER => Some(Purpose::Register),
+        PASSWORD => Some(Purpose::Reset),
+        _ => None,
+    }
+}
+
+fn not_by_mail() -> ServiceError {
+    unauthorized("This cannot be confirmed by mail")
+}
+
 impl App {
+    /// Has the mail sent that the stage's page asks for: what the page brings along once it is confirmed.
+    pub(super) async fn send_proof(
+        &self,
+        visitor: &Visitor,
+        session: &UiaSession,
+        email: String,
+    ) -> Result<Credentials, ServiceError> {
+        let purpose = purpose_of(session).ok_or_else(not_by_mail)?;
+        let client_secret = self.entropy.alphanumeric(32);
+        let wish = TokenWish { client_secret: client_secret.clone(), email, send_attempt: 1, next_link: None };
+        let sid = self.request_email_token(visitor, purpose, &wish).await?;
+        Ok(Credentials { sid, client_secret })
+    }
+
     pub(super) async fn try_email(&self, visitor: &Visitor, session: &UiaSession, auth: &Auth) -> Tried {
         let Some(credentials) = auth.threepid_creds.as_ref().or(auth.old_threepid_creds.as_ref()) else {
             return Ok(Err(ServiceError::bad_json("auth.threepid_creds is missing")));
         };
-        let purpose = match session.endpoint() {
-            REGISTER => Purpose::Register,
-            PASSWORD => Purpose::Reset,
-            _ => return Ok(Err(unauthorized("This cannot be confirmed by mail"))),
-        };
+        let Some(purpose) = purpose_of(session) else { return Ok(Err(not_by_mail())) };
         let (sid, secret) = (&credentials.sid, &credentials.client_secret);
         let tried = async {
             let proved = self.validations.proved(visitor.server_name(), purpose, sid, secret, session.id()).await?;

@@ -18,6 +18,8 @@ pub(crate) const PASSWORD: &str = "m.login.password";
 pub(crate) const TOKEN: &str = "m.login.registration_token";
 /// An address that was proved by a mail. Proves the validation and the address (see [`super::email`]).
 pub(crate) const EMAIL: &str = "m.login.email.identity";
+/// A captcha. Proves nothing more.
+pub(crate) const RECAPTCHA: &str = "m.login.recaptcha";
 /// Accepting the tenant's policies. Proves which, as lines of `id/version`.
 pub(crate) const TERMS: &str = "m.login.terms";
 
@@ -60,6 +62,7 @@ impl App {
             OAUTH | OAUTH_UNSTABLE => Err(unauthorized("This has to be approved on the account pages first")),
             EMAIL => self.try_email(visitor, session, auth).await?,
             SSO => Err(unauthorized("This has to be confirmed in a browser first")),
+            RECAPTCHA => self.try_recaptcha(visitor, auth).await?,
             _ => Err(ServiceError::matrix(ErrorCode::Unauthenticated, "M_UNRECOGNIZED", "Unknown stage")),
         };
         match tried {

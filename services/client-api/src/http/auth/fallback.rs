@@ -9,7 +9,6 @@ use axum::{
 };
 use banyan_core::ErrorCode;
 use banyan_http::{MatrixError, Path, Query};
-use banyan_tenants::config::PolicyConfig;
 use http::{HeaderMap, StatusCode, header};
 use serde::Deserialize;
 
@@ -17,9 +16,10 @@ use crate::{
     app::{
         App,
         oauth::{self, account::confirm_address},
+        threepids::Credentials,
         uia::{
             Auth,
-            fallback::{self, Page as Step},
+            fallback::{self, Form as Asked, Page as Step},
             stage,
         },
     },
@@ -49,6 +49,23 @@ pub(crate) struct Fields {
     user: Option<String>,
     #[serde(default)]
     password: Option<String>,
+    #[serde(default)]
+    email: Option<String>,
+    #[serde(default)]
+    sid: Option<String>,
+    #[serde(default)]
+    client_secret: Option<String>,
+    #[serde(default, rename = "g-recaptcha-response")]
+    captcha: Option<String>,
+}
+
+impl Fields {
+    fn step(self) -> fallback::Step {
+        let sent = self.sid.zip(self.client_secret).map(|(sid, client_secret)| Credentials { sid, client_secret });
+        let (token, user, password) = (self.token, self.user, self.password);
+        let auth = Auth { token, user, password, response: self.captcha, threepid_creds: sent, ..Auth::default() };
+        fallback::Step { auth, email: self.email }
+    }
 }
 
 /// Shows the stage's form.
@@ -59,7 +76,7 @@ pub(crate) async fn get(
     Query(params): Query<Params>,
 ) -> Result<Response, MatrixError> {
     let step = app.uia_page(&visitor, &stage, &params.session, None).await?;
-    if stage == stage::SSO && matches!(step, Step::Form { .. }) {
+    if stage == stage::SSO && matches!(step, Step::Form(_)) {
         // Whoever is not signed in there does so first, through the provider.
         let page = confirm_address(oauth::base(&visitor)?, &params.session);
         return Ok((StatusCode::SEE_OTHER, [(header::LOCATION, page)], [(header::CACHE_CONTROL, "no-store")]).into_response());
@@ -79,15 +96,22 @@ pub(crate) async fn post(
         Ok(Form(fields)) if !is_cross_site(&headers) && stage != stage::SSO => fields,
         _ => return Ok(message(&app, StatusCode::BAD_REQUEST, "This form cannot be read. Please go back and try again.")),
     };
-    let auth = Auth { token: fields.token, user: fields.user, password: fields.password, ..Auth::default() };
-    let step = match app.uia_page(&visitor, &stage, &fields.session, Some(auth)).await {
+    let session = fields.session.clone();
+    let step = match app.uia_page(&visitor, &stage, &session, Some(fields.step())).await {
         Ok(step) => step,
+        Err(error) if error.code == ErrorCode::Unavailable => {
+            return Ok(message(
+                &app,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "This does not work just now. Please go back and try again.",
+            ));
+        }
         Err(error) if error.code == ErrorCode::Overloaded => {
             return Ok(message(&app, StatusCode::TOO_MANY_REQUESTS, "Too many tries. Please wait a little."));
         }
         Err(error) => return Err(error.into()),
     };
-    Ok(render(&app, &stage, &fields.session, step))
+    Ok(render(&app, &stage, &session, step))
 }
 
 fn render(app: &App, stage: &str, session: &str, step: Step) -> Response {
@@ -104,26 +128,33 @@ fn render(app: &App, stage: &str, session: &str, step: Step) -> Response {
             script: Some(DONE),
         }
         .answer(&*app.entropy),
-        Step::Form { policies, refused } => {
-            let status = if refused.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
-            let wrong = refused
-                .map(|error| format!("<p class=\"wrong\" role=\"alert\" tabindex=\"-1\" autofocus>{}</p>", escape(&error.message)))
-                .unwrap_or_default();
-            let body = format!(
-                "{wrong}<form method=\"post\"><input type=\"hidden\" name=\"session\" value=\"{}\">{}</form>",
-                escape(session),
-                fields(stage, &policies)
-            );
-            Page { status, title: "Authentication", body, script: None }.answer(&*app.entropy)
-        }
+        Step::Form(asked) => form(app, stage, session, *asked),
     }
 }
 
-fn fields(stage: &str, policies: &[PolicyConfig]) -> String {
+fn form(app: &App, stage: &str, session: &str, asked: Asked) -> Response {
+    let status = if asked.refused.is_some() { StatusCode::UNAUTHORIZED } else { StatusCode::OK };
+    let refused = asked.refused.as_ref();
+    let wrong = refused
+        .map(|error| format!("<p class=\"wrong\" role=\"alert\" tabindex=\"-1\" autofocus>{}</p>", escape(&error.message)))
+        .unwrap_or_default();
+    let body = format!("{wrong}<form method=\"post\">{}{}</form>", hidden("session", session), fields(stage, &asked));
+    let page = Page { status, title: "Authentication", body, script: None };
+    match asked.recaptcha {
+        Some(recaptcha) => page.answer_with_captcha(&*app.entropy, &recaptcha.service_url),
+        None => page.answer(&*app.entropy),
+    }
+}
+
+fn hidden(name: &str, value: &str) -> String {
+    format!("<input type=\"hidden\" name=\"{name}\" value=\"{}\">", escape(value))
+}
+
+fn fields(stage: &str, asked: &Asked) -> String {
     match stage {
         stage::TERMS => {
             let mut list = String::new();
-            for document in policies.iter().flat_map(|policy| &policy.documents) {
+            for document in asked.policies.iter().flat_map(|policy| &policy.documents) {
                 // Writing to a string cannot fail.
                 let _ = write!(
                     list,
@@ -142,6 +173,22 @@ fn fields(stage: &str, policies: &[PolicyConfig]) -> String {
              <label>Password<input type=\"password\" name=\"password\" required autocomplete=\"current-password\"></label>\
              <button>Confirm</button>"
             .to_owned(),
+        stage::EMAIL => match &asked.sent {
+            Some(sent) => format!(
+                "<p>A mail is on its way. Please open the link in it, press the button there, and then this one.</p>{}{}\
+                 <button>I have confirmed it</button>",
+                hidden("sid", &sent.sid),
+                hidden("client_secret", &sent.client_secret)
+            ),
+            None => "<label>E-mail address<input type=\"email\" name=\"email\" required autocomplete=\"email\"></label>\
+                 <button>Send me a mail</button>"
+                .to_owned(),
+        },
+        stage::RECAPTCHA => format!(
+            "<noscript><p>This step needs JavaScript.</p></noscript><div class=\"g-recaptcha\" data-sitekey=\"{}\"></div>\
+             <p><button>Go on</button></p>",
+            asked.recaptcha.as_ref().map(|recaptcha| escape(&recaptcha.public_key)).unwrap_or_default()
+        ),
         _ => "<p>Nothing more is needed.</p><button>Go on</button>".to_owned(),
     }
 }
