@@ -1,9 +1,9 @@
-//! Runs tests/clients/js/encrypted.mjs and judges what it reports.
+//! Runs tests/clients/js/encrypted.mjs and dehydrated.mjs, and judges what they report.
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::chat::js_home;
@@ -22,17 +22,39 @@ struct Report {
 /// # Panics
 /// If the script fails, or a device could not read every message exactly once and in each sender's order.
 pub async fn two_people(alice: &str, bob: &str, messages: usize, suffix: &str) {
-    let plan = json!({ "alice": alice, "bob": bob, "messages": messages, "suffix": suffix }).to_string();
+    let plan = json!({ "alice": alice, "bob": bob, "messages": messages, "suffix": suffix });
+    let report: Report = report_of("encrypted.mjs", &plan).await;
+    judge(&report, messages);
+}
+
+/// What Bob said while Alice had nothing but a dehydrated device, and what her next device could read of it.
+#[derive(Debug, Deserialize)]
+struct Restored {
+    said: Vec<String>,
+    read: Vec<String>,
+}
+
+/// Lets Alice leave a dehydrated device behind and restore it after Bob has sent `messages`.
+///
+/// # Panics
+/// If the script fails, or her new device could not read every message exactly once and in order.
+pub async fn restored(alice: &str, bob: &str, messages: usize, suffix: &str) {
+    let plan = json!({ "alice": alice, "bob": bob, "messages": messages, "suffix": suffix });
+    let report: Restored = report_of("dehydrated.mjs", &plan).await;
+    assert_eq!((report.said.len(), &report.read), (messages, &report.said));
+}
+
+/// Runs a script; what it reports.
+async fn report_of<T: DeserializeOwned>(script: &str, plan: &Value) -> T {
     let home = js_home();
     let mut command = Command::new(home.join("node_modules/.bin/node"));
-    command.current_dir(home).arg("encrypted.mjs").arg(&plan);
+    command.current_dir(home).arg(script).arg(plan.to_string());
     let output = command.kill_on_drop(true).output().await.expect("the script starts");
     let stdout = String::from_utf8_lossy(&output.stdout);
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "the script failed: {}\n{stdout}\n{said}", output.status);
+    assert!(output.status.success(), "{script} failed: {}\n{stdout}\n{said}", output.status);
     // The library logs to standard output too; the report is its last line.
-    let report: Report = serde_json::from_str(stdout.lines().last().unwrap_or_default()).expect("a report");
-    judge(&report, messages);
+    serde_json::from_str(stdout.lines().last().unwrap_or_default()).expect("a report")
 }
 
 fn judge(report: &Report, messages: usize) {

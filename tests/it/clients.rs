@@ -39,6 +39,14 @@ async fn four_devices_of_matrix_js_sdk_talk_in_an_encrypted_room() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_device_of_matrix_js_sdk_restores_a_dehydrated_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut node = embedded(dir.path()).await;
+    encrypted::restored(&node.client_url(), &node.client_url(), 20, "one").await;
+    node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_people_of_matrix_nio_talk_on_one_process() {
     let dir = tempfile::tempdir().unwrap();
     let mut node = embedded(dir.path()).await;

@@ -8,6 +8,9 @@ use serde_json::value::RawValue;
 
 use crate::{ReadError, reader::StoredEvent};
 
+/// The scope of the transactions of delayed events (MSC4140), whose ids are delay ids: what clients call theirs never equals it.
+pub const DELAYED_SCOPE: &str = "delayed";
+
 /// The fields of a stored event that clients see, as raw JSON.
 #[derive(Deserialize)]
 struct Fields<'a> {
@@ -113,7 +116,7 @@ pub fn finish(out: &mut Vec<u8>, unsigned: &[u8]) {
 }
 
 /// The `unsigned` object of an event for one reader: `age`, `membership`, `prev_content`, `prev_sender`, `replaces_state`,
-/// `redacted_because`, and `transaction_id` for the device that sent it.
+/// `redacted_because`, `transaction_id` for the device that sent it, and the delay id of a delayed event for its sender.
 ///
 /// # Errors
 /// If the stored redaction is not an event.
@@ -150,6 +153,9 @@ pub fn unsigned_with(event: &StoredEvent, viewer: Viewer<'_>, relations: Option<
         finish(&mut because, b"");
         field(&mut out, "redacted_because", &String::from_utf8_lossy(&because));
     }
+    if let Some(delay_id) = delay_id(event, viewer) {
+        field(&mut out, "org.matrix.msc4140.delay_id", &quoted(delay_id));
+    }
     if let Some(transaction_id) = transaction_id(event, viewer) {
         field(&mut out, "transaction_id", &quoted(transaction_id));
     }
@@ -162,6 +168,11 @@ pub fn unsigned_with(event: &StoredEvent, viewer: Viewer<'_>, relations: Option<
 fn age(event: &StoredEvent, now: TimestampMicros) -> i64 {
     let sent = fields(&event.pdu).ok().and_then(|fields| fields.origin_server_ts.get().parse::<i64>().ok());
     (now.as_millis() - sent.unwrap_or_else(|| event.received.as_millis())).max(0)
+}
+
+fn delay_id<'a>(event: &'a StoredEvent, viewer: Viewer<'_>) -> Option<&'a str> {
+    let transaction = event.transaction.as_ref()?;
+    (transaction.user_id == viewer.user_id.as_str() && transaction.scope == DELAYED_SCOPE).then_some(transaction.txn_id.as_str())
 }
 
 fn transaction_id<'a>(event: &'a StoredEvent, viewer: Viewer<'_>) -> Option<&'a str> {
@@ -299,6 +310,20 @@ mod tests {
         assert!(seen["unsigned"].get("transaction_id").is_none());
         assert!(seen.get("room_id").is_none());
         let _ = device_id!("E");
+    }
+
+    #[test]
+    fn the_sender_of_a_delayed_event_sees_its_delay_id() {
+        let mut delayed = event(&state());
+        delayed.transaction =
+            delayed.transaction.map(|of| Transaction { scope: DELAYED_SCOPE.to_owned(), device_id: String::new(), ..of });
+        let seen = |viewer| -> Value {
+            let bytes = client_event(&delayed, None, viewer).unwrap();
+            serde_json::from_slice::<Value>(&bytes).unwrap()["unsigned"].clone()
+        };
+        let unsigned = seen(viewer("E"));
+        assert_eq!((&unsigned["org.matrix.msc4140.delay_id"], unsigned.get("transaction_id")), (&json!("t\"1"), None));
+        assert!(seen(Viewer { user_id: user_id!("@b:x"), ..viewer("E") }).get("org.matrix.msc4140.delay_id").is_none());
     }
 
     #[test]

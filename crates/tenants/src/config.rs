@@ -1,5 +1,6 @@
 //! How a tenant is configured.
 
+mod delayed_events;
 mod email;
 mod identity_server;
 mod limits;
@@ -11,6 +12,7 @@ mod support;
 
 use std::path::PathBuf;
 
+pub use delayed_events::DelayedEventsConfig;
 pub use email::{EmailConfig, SmtpTls};
 pub use identity_server::IdentityServerConfig;
 pub use limits::{RateLimit, RateLimits};
@@ -89,6 +91,10 @@ pub struct TenantConfig {
     #[serde(default)]
     pub rate_limits: RateLimits,
 
+    /// Events that users want to be sent later.
+    #[serde(default)]
+    pub delayed_events: DelayedEventsConfig,
+
     /// A file with the ed25519 signing key: PKCS#8 in PEM, or one line `ed25519 <name> <base64>`. Unset: a key is made at the first
     /// start and kept in the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -141,6 +147,7 @@ impl TenantConfig {
             default_room_version: default_room_version(),
             forget_rooms_upon_leave: false,
             rate_limits: RateLimits::default(),
+            delayed_events: DelayedEventsConfig::default(),
             signing_key_file: None,
             old_verify_keys: Vec::new(),
         }

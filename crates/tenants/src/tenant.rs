@@ -206,6 +206,12 @@ pub(crate) fn check(config: &TenantConfig) -> Result<(OwnedServerName, Secrets),
     if config.login.access_token_seconds < 60 {
         return Err(TenantError::config(tenant, "login.access_token_seconds", "must be at least 60: clients refresh when it ends"));
     }
+    if config.delayed_events.max_scheduled > 1_000 {
+        return Err(TenantError::config(tenant, "delayed_events.max_scheduled", "must be at most 1000"));
+    }
+    if config.delayed_events.max_delay_ms > 366 * 24 * 60 * 60 * 1000 {
+        return Err(TenantError::config(tenant, "delayed_events.max_delay_ms", "must be at most a year"));
+    }
     for (option, limit) in config.rate_limits.all() {
         if !(limit.per_second.is_finite() && limit.per_second > 0.0 && limit.burst > 0) {
             let problem = "per_second must be above 0 and burst at least 1 (rate_limits.enabled = false switches limits off)";

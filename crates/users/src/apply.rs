@@ -1,5 +1,6 @@
 //! Entries of user logs as rows.
 
+mod delayed_events;
 mod key_backup;
 mod keys;
 pub(crate) mod names;
@@ -75,6 +76,10 @@ impl Applier for UserApplier {
             Kind::ReportClosed(closed) => vec![report::closed(closed)?],
             Kind::RoomKeys(changed) => key_backup::keys(user_id, changed)?,
             Kind::Threepid(changed) => threepid::changed(changed),
+            Kind::DehydratedDevice(changed) => vec![keys::dehydrated(user_id, changed)],
+            Kind::DelayedEventScheduled(scheduled) => delayed_events::scheduled(entry, user_id, scheduled)?,
+            Kind::DelayedEventChanged(changed) => delayed_events::changed(entry, user_id, changed)?,
+            Kind::DelayedEventsForgotten(forgotten) => delayed_events::forgotten(entry, user_id, forgotten),
         })
     }
 }

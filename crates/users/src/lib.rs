@@ -6,6 +6,7 @@ pub mod allowance;
 mod apply;
 pub mod browser;
 mod conditional;
+pub mod delayed_events;
 mod error;
 pub mod filter;
 pub mod invite_permission;

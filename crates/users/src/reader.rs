@@ -1,5 +1,6 @@
 //! The read side of users, for every role. Reads what the userserver's log entries became; decides nothing.
 
+mod delayed_events;
 mod key_backup;
 mod keys;
 mod names;

@@ -6,6 +6,10 @@ mod account_data;
 mod allowance;
 mod browser_session;
 mod cross_signing_key;
+mod dehydrated_device;
+mod delayed_due;
+mod delayed_event;
+mod delayed_standing;
 mod departure;
 mod device;
 mod device_key;
@@ -50,6 +54,10 @@ pub(crate) use allowance::ALLOWANCE;
 use banyan_store::Table;
 pub(crate) use browser_session::BROWSER_SESSION;
 pub(crate) use cross_signing_key::CROSS_SIGNING_KEY;
+pub(crate) use dehydrated_device::DEHYDRATED_DEVICE;
+pub(crate) use delayed_due::DELAYED_DUE;
+pub(crate) use delayed_event::DELAYED_EVENT;
+pub(crate) use delayed_standing::DELAYED_STANDING;
 pub(crate) use departure::DEPARTURE;
 pub(crate) use device::DEVICE;
 pub(crate) use device_key::DEVICE_KEY;
@@ -90,6 +98,7 @@ pub(crate) use validation_session::VALIDATION_SESSION;
 /// Every table of this crate, for the schema.
 pub static TABLES: &[&Table] = &[
     &CROSS_SIGNING_KEY,
+    &DEHYDRATED_DEVICE,
     &DEVICE_KEY,
     &KEY_BACKUP,
     &KEY_BACKUP_NEWEST,
@@ -106,6 +115,9 @@ pub static TABLES: &[&Table] = &[
     &PUSHER_OF_KEY,
     &REGISTRATION_NONCE,
     &REGISTRATION_TOKEN,
+    &DELAYED_DUE,
+    &DELAYED_EVENT,
+    &DELAYED_STANDING,
     &DEPARTURE,
     &LOGIN_TOKEN,
     &OPENID_TOKEN,

@@ -4,14 +4,16 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use async_trait::async_trait;
 use banyan_core::{LogId, ServiceError, ShardCount, ShardId};
-use banyan_proto::roomserver::{NoteDeviceListRequest, SpreadProfileRequest, room_service_client::RoomServiceClient};
+use banyan_proto::roomserver::{
+    NoteDeviceListRequest, SendEventRequest, SpreadProfileRequest, room_service_client::RoomServiceClient,
+};
 use banyan_runtime::ShardRouter;
 use ruma::{OwnedRoomId, RoomId, UserId};
 
 /// Rooms of one call at most: they are one group of entries there.
 const PER_CALL: usize = 200;
 
-/// Tells rooms what happened to their members.
+/// Tells rooms what happened to their members, and what they send.
 #[async_trait]
 pub trait TellRooms: fmt::Debug + Send + Sync + 'static {
     /// What others see of the user's devices has changed. Repeating it is harmless.
@@ -25,6 +27,12 @@ pub trait TellRooms: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// The owner's.
     async fn profile(&self, user_id: &UserId, room_id: &RoomId) -> Result<(), ServiceError>;
+
+    /// Sends an event; answers its id. Repeating it under its transaction id is harmless.
+    ///
+    /// # Errors
+    /// The owner's.
+    async fn send(&self, request: SendEventRequest) -> Result<String, ServiceError>;
 }
 
 /// The roomservers.
@@ -75,5 +83,14 @@ impl TellRooms for Roomservers {
             async move { RoomServiceClient::new(transport).spread_profile(request).await }
         };
         self.router.call(LogId::rooms(self.shards.shard_of(room_id.as_str())), call).await.map(drop)
+    }
+
+    async fn send(&self, request: SendEventRequest) -> Result<String, ServiceError> {
+        let log = LogId::rooms(self.shards.shard_of(&request.room_id));
+        let call = |transport| {
+            let request = request.clone();
+            async move { RoomServiceClient::new(transport).send_event(request).await }
+        };
+        Ok(self.router.call(log, call).await?.event_id)
     }
 }

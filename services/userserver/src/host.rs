@@ -11,7 +11,7 @@ use banyan_users::{UserApplier, UserReader};
 use parking_lot::RwLock;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::{SetupError, UserserverParts, fan_out::News, parts::Shared, rpc::Rpc, shard::Shard};
+use crate::{SetupError, UserserverParts, fan_out::News, parts::Shared, rpc::Rpc, schedule, shard::Shard};
 
 /// The userserver of this process. Cheap to clone.
 #[derive(Clone)]
@@ -22,10 +22,11 @@ pub(crate) struct Inner {
     shards: RwLock<HashMap<ShardId, Owned>>,
 }
 
-/// A shard that is here, and who tells rooms what happens in it, for as long as it is.
+/// A shard that is here, who tells rooms what happens in it, and who sends its delayed events, for as long as it is.
 struct Owned {
     shard: Arc<Shard>,
     _fan_outs: Vec<AbortOnDropHandle<()>>,
+    _schedule: AbortOnDropHandle<()>,
 }
 
 impl std::fmt::Debug for Userserver {
@@ -78,7 +79,10 @@ impl ShardHost for Userserver {
     async fn open(&self, log: OwnedLog) -> Result<(), ServiceError> {
         let follow = |news| AbortOnDropHandle::new(tokio::spawn(self.0.shared.fan_out.clone().run(log.id(), news)));
         let _fan_outs = News::ALL.map(follow).into();
-        self.0.shards.write().insert(log.id().shard, Owned { shard: Arc::new(Shard::new(log)), _fan_outs });
+        let shard = Arc::new(Shard::new(log));
+        let schedule = schedule::run(Arc::downgrade(&self.0), shard.clone());
+        let _schedule = AbortOnDropHandle::new(tokio::spawn(schedule));
+        self.0.shards.write().insert(shard.id().shard, Owned { shard, _fan_outs, _schedule });
         Ok(())
     }
 

@@ -15,6 +15,7 @@ mod host;
 mod metrics;
 mod parts;
 mod rpc;
+mod schedule;
 mod shard;
 
 pub use banyan_users::TABLES;

@@ -58,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) passwords: Passwords,
     pub(crate) attempts: Attempts,
     pub(crate) metrics: Metrics,
+    pub(crate) rooms: RoomReader,
+    pub(crate) tell: Arc<dyn TellRooms>,
     pub(crate) fan_out: FanOut,
 }
 
@@ -73,6 +75,8 @@ impl Shared {
             shards: parts.shards,
             tenants: parts.tenants,
             metrics: Metrics::new(),
+            rooms: parts.rooms.clone(),
+            tell: parts.tell.clone(),
             fan_out: FanOut { logs: parts.logs, rooms: parts.rooms, tell: parts.tell },
         })
     }

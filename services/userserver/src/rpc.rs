@@ -10,16 +10,18 @@ use banyan_proto::{
         ChangePushRuleRequest, ChangePushRuleResponse, CheckPasswordRequest, CheckPasswordResponse, ClaimKeysRequest,
         ClaimKeysResponse, ClaimThreepidRequest, ClaimThreepidResponse, CloseReportRequest, CloseReportResponse,
         ConfirmTokenRequest, ConfirmTokenResponse, CreateKeyBackupRequest, CreateKeyBackupResponse, DeactivateRequest,
-        DeactivateResponse, DeleteDevicesRequest, DeleteDevicesResponse, DeleteKeyBackupRequest, DeleteKeyBackupResponse,
-        DeleteRoomKeysRequest, FinishDepartureRequest, FinishDepartureResponse, LoginRequest, LoginResponse, LogoutRequest,
-        LogoutResponse, ModerateAccountRequest, ModerateAccountResponse, MoveFullyReadRequest, MoveFullyReadResponse,
-        PutFilterRequest, PutFilterResponse, PutRoomKeysRequest, RefreshRequest, RegisterRequest, ReleaseThreepidRequest,
-        ReleaseThreepidResponse, ReportRequest, ReportResponse, RoomKeysResponse, SendToDeviceRequest, SendToDeviceResponse,
-        SetAccountDataRequest, SetAccountDataResponse, SetProfileRequest, SetProfileResponse, SetPusherRequest, SetPusherResponse,
-        SetTagRequest, SetTagResponse, UpdateDeviceRequest, UpdateDeviceResponse, UpdateKeyBackupRequest, UpdateKeyBackupResponse,
-        UploadCrossSigningKeysRequest, UploadCrossSigningKeysResponse, UploadKeysRequest, UploadKeysResponse,
-        UploadSignaturesRequest, UploadSignaturesResponse, UseRegistrationTokenRequest, UseRegistrationTokenResponse,
-        user_service_server::UserService,
+        DeactivateResponse, DeleteDehydratedDeviceRequest, DeleteDehydratedDeviceResponse, DeleteDevicesRequest,
+        DeleteDevicesResponse, DeleteKeyBackupRequest, DeleteKeyBackupResponse, DeleteRoomKeysRequest, FinishDepartureRequest,
+        FinishDepartureResponse, LoginRequest, LoginResponse, LogoutRequest, LogoutResponse, ModerateAccountRequest,
+        ModerateAccountResponse, MoveFullyReadRequest, MoveFullyReadResponse, PutDehydratedDeviceRequest,
+        PutDehydratedDeviceResponse, PutFilterRequest, PutFilterResponse, PutRoomKeysRequest, RefreshRequest, RegisterRequest,
+        ReleaseThreepidRequest, ReleaseThreepidResponse, ReportRequest, ReportResponse, RoomKeysResponse, ScheduleEventRequest,
+        ScheduleEventResponse, SendToDeviceRequest, SendToDeviceResponse, SetAccountDataRequest, SetAccountDataResponse,
+        SetProfileRequest, SetProfileResponse, SetPusherRequest, SetPusherResponse, SetTagRequest, SetTagResponse,
+        UpdateDelayedEventRequest, UpdateDelayedEventResponse, UpdateDeviceRequest, UpdateDeviceResponse, UpdateKeyBackupRequest,
+        UpdateKeyBackupResponse, UploadCrossSigningKeysRequest, UploadCrossSigningKeysResponse, UploadKeysRequest,
+        UploadKeysResponse, UploadSignaturesRequest, UploadSignaturesResponse, UseRegistrationTokenRequest,
+        UseRegistrationTokenResponse, user_service_server::UserService,
     },
 };
 use tonic::{Request, Response, Status};
@@ -209,5 +211,30 @@ impl UserService for Rpc {
         request: Request<ReleaseThreepidRequest>,
     ) -> Result<Response<ReleaseThreepidResponse>, Status> {
         answer(app::release_threepid::release_threepid(&self.0, request.into_inner())).await
+    }
+
+    async fn schedule_event(&self, request: Request<ScheduleEventRequest>) -> Result<Response<ScheduleEventResponse>, Status> {
+        answer(app::schedule_event::schedule_event(&self.0, request.into_inner())).await
+    }
+
+    async fn put_dehydrated_device(
+        &self,
+        request: Request<PutDehydratedDeviceRequest>,
+    ) -> Result<Response<PutDehydratedDeviceResponse>, Status> {
+        answer(app::dehydrated_device::put_dehydrated_device(&self.0, request.into_inner())).await
+    }
+
+    async fn delete_dehydrated_device(
+        &self,
+        request: Request<DeleteDehydratedDeviceRequest>,
+    ) -> Result<Response<DeleteDehydratedDeviceResponse>, Status> {
+        answer(app::dehydrated_device::delete_dehydrated_device(&self.0, request.into_inner())).await
+    }
+
+    async fn update_delayed_event(
+        &self,
+        request: Request<UpdateDelayedEventRequest>,
+    ) -> Result<Response<UpdateDelayedEventResponse>, Status> {
+        answer(app::update_delayed_event::update_delayed_event(&self.0, request.into_inner())).await
     }
 }

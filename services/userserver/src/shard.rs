@@ -6,11 +6,13 @@ use std::{
     sync::Arc,
 };
 
-use banyan_core::{LogSeq, RequestId, ServiceError};
+use banyan_core::{LogId, LogSeq, RequestId, ServiceError};
 use banyan_log::{OwnedLog, Pending, Proposal};
 use banyan_proto::users::UserEntry;
 use prost::Message;
 use tokio::sync::{Mutex, MutexGuard};
+
+use crate::schedule::Schedule;
 
 /// Names that share a lane wait for each other; more lanes only cost memory.
 const LANES: u64 = 64;
@@ -21,6 +23,8 @@ pub(crate) const MAX_GROUP: usize = 200;
 /// An owned shard.
 pub(crate) struct Shard {
     log: OwnedLog,
+    /// When its delayed events are due.
+    pub(crate) schedule: Schedule,
     lanes: Vec<Mutex<Lane>>,
 }
 
@@ -45,7 +49,12 @@ pub(crate) struct Turn<'a> {
 
 impl Shard {
     pub(crate) fn new(log: OwnedLog) -> Self {
-        Self { log, lanes: (0..LANES).map(|_| Mutex::default()).collect() }
+        Self { log, schedule: Schedule::default(), lanes: (0..LANES).map(|_| Mutex::default()).collect() }
+    }
+
+    /// Which log it is.
+    pub(crate) fn id(&self) -> LogId {
+        self.log.id()
     }
 
     /// What a request did when it was tried before, as far as it is known now; for answers that need no turn.

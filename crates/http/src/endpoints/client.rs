@@ -231,6 +231,40 @@ pub(super) const EXTENSIONS: &[Endpoint] = &[
     // Where links in mails lead.
     get("/_banyan/client/v1/email/confirm", "emailLink").public().limited().by("banyan_email.rs"),
     post("/_banyan/client/v1/email/confirm", "confirmEmail").public().limited().by("banyan_email.rs"),
+    // MSC3814, in its form of today and, for the messages, in that of before.
+    put("/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device", "putDehydratedDevice").by("dehydrated_device.rs"),
+    get("/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device", "getDehydratedDevice").by("dehydrated_device.rs"),
+    delete("/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device", "deleteDehydratedDevice").by("dehydrated_device.rs"),
+    get("/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device/{deviceId}/events", "getDehydratedEvents")
+        .by("dehydrated_device.rs"),
+    post("/_matrix/client/unstable/org.matrix.msc3814.v1/dehydrated_device/{deviceId}/events", "postDehydratedEvents")
+        .by("dehydrated_device.rs"),
+    // MSC4140.
+    put("/_matrix/client/unstable/org.matrix.msc4140/rooms/{roomId}/delayed_event/{eventType}/{txnId}", "scheduleEvent")
+        .guest()
+        .limited()
+        .by("rooms/delayed_event.rs"),
+    get("/_matrix/client/unstable/org.matrix.msc4140/delayed_events", "getDelayedEvents").guest().limited().by("delayed_events.rs"),
+    get("/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}", "getDelayedEvent")
+        .guest()
+        .limited()
+        .by("delayed_events.rs"),
+    post("/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}", "updateDelayedEvent")
+        .public()
+        .limited()
+        .by("delayed_events.rs"),
+    post("/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}/cancel", "cancelDelayedEvent")
+        .public()
+        .limited()
+        .by("delayed_events.rs"),
+    post("/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}/restart", "restartDelayedEvent")
+        .public()
+        .limited()
+        .by("delayed_events.rs"),
+    post("/_matrix/client/unstable/org.matrix.msc4140/delayed_events/{delayId}/send", "sendDelayedEvent")
+        .public()
+        .limited()
+        .by("delayed_events.rs"),
     // Banyan's own; docs/operations.md describes it.
     get("/_banyan/admin/v1/reports", "getReports").limited().by("banyan_reports.rs"),
     post("/_banyan/admin/v1/reports/{number}/close", "closeReport").limited().by("banyan_reports.rs"),

@@ -2,15 +2,15 @@
 
 use banyan_log::DerivedRow;
 use banyan_proto::users::{
-    CrossSigningKeyChanged, CrossSigningKeyRow, DeviceKeyRow, DeviceKeysRemoved, DeviceKeysUploaded, KeyClaimed, KeyPoolFilled,
-    KeySignature, KeySignaturesAdded,
+    CrossSigningKeyChanged, CrossSigningKeyRow, DehydratedDeviceChanged, DeviceKeyRow, DeviceKeysRemoved, DeviceKeysUploaded,
+    KeyClaimed, KeyPoolFilled, KeySignature, KeySignaturesAdded,
 };
 use banyan_store::{Key, key};
 
 use super::{delete, put};
 use crate::{
     keys::pool::REMEMBERED,
-    tables::{CROSS_SIGNING_KEY, DEVICE_KEY, KEY_POOL, KEY_SIGNATURE, ONE_TIME_KEY},
+    tables::{CROSS_SIGNING_KEY, DEHYDRATED_DEVICE, DEVICE_KEY, KEY_POOL, KEY_SIGNATURE, ONE_TIME_KEY},
 };
 
 pub(super) fn uploaded(user_id: &str, uploaded: DeviceKeysUploaded, seq: u64) -> Vec<DerivedRow> {
@@ -57,6 +57,13 @@ pub(super) fn removed(user_id: &str, removed: &DeviceKeysRemoved) -> Vec<Derived
 pub(super) fn cross_signing(user_id: &str, changed: CrossSigningKeyChanged, seq: u64) -> DerivedRow {
     let clustering = key![i64::from(changed.usage)];
     put(&CROSS_SIGNING_KEY, key![user_id], clustering, &CrossSigningKeyRow { key: changed.key, seq })
+}
+
+pub(super) fn dehydrated(user_id: &str, changed: DehydratedDeviceChanged) -> DerivedRow {
+    match changed.device {
+        Some(device) => put(&DEHYDRATED_DEVICE, key![user_id], key![], &device),
+        None => delete(&DEHYDRATED_DEVICE, key![user_id], key![]),
+    }
 }
 
 pub(super) fn signatures(user_id: &str, added: KeySignaturesAdded) -> Vec<DerivedRow> {

@@ -11,6 +11,8 @@ use serde_json::{Map, Value};
 pub const MAX_DEVICE_KEYS: usize = 32 * 1024;
 /// The largest one-time or fallback key, in bytes.
 pub const MAX_KEY: usize = 4 * 1024;
+/// The largest data of a dehydrated device (MSC3814), in bytes.
+pub const MAX_DEHYDRATED: usize = 64 * 1024;
 /// The longest name of an algorithm or id of a key, in bytes.
 const MAX_NAME: usize = 255;
 

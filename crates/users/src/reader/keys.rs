@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use banyan_proto::users::{CrossSigningKeyRow, CrossSigningUsage, DeviceKeyRow, KeyPool, KeySignature, OneTimeKey};
+use banyan_proto::users::{
+    CrossSigningKeyRow, CrossSigningUsage, DehydratedDevice, DeviceKeyRow, KeyPool, KeySignature, OneTimeKey,
+};
 use banyan_store::{Bound, KeyPart, Range, Row, key};
 
 use super::{PAGE, UserReader, decode, text};
@@ -12,7 +14,7 @@ use crate::{
         cross_signing::{CrossSigningKey, KeySet},
         pool::{self, KeyCounts},
     },
-    tables::{CROSS_SIGNING_KEY, DEVICE_KEY, KEY_POOL, KEY_SIGNATURE, ONE_TIME_KEY},
+    tables::{CROSS_SIGNING_KEY, DEHYDRATED_DEVICE, DEVICE_KEY, KEY_POOL, KEY_SIGNATURE, ONE_TIME_KEY},
 };
 
 impl UserReader {
@@ -26,6 +28,11 @@ impl UserReader {
         let rows = self.scan(&DEVICE_KEY, key![user_id], Range::all(PAGE)).await?;
         let read = |row: Row| Ok((text(&DEVICE_KEY, &row.clustering, 0)?, decode(&DEVICE_KEY, row.value)?));
         rows.into_iter().map(read).collect()
+    }
+
+    /// The dehydrated device of a user (MSC3814); `None` if there is none.
+    pub async fn dehydrated_device(&self, user_id: &str) -> Result<Option<DehydratedDevice>, ReadError> {
+        self.get(&DEHYDRATED_DEVICE, key![user_id], key![]).await
     }
 
     /// How many one-time keys of a device are unclaimed, and which of its fallback keys are unused.

@@ -24,6 +24,11 @@ pub(crate) fn capabilities(tenant: &Tenant, admin: bool, oauth: bool) -> Value {
         "m.set_avatar_url": { "enabled": true },
         "m.set_displayname": { "enabled": true },
     });
+    let delayed = tenant.config().delayed_events;
+    if delayed.enabled() {
+        capabilities["org.matrix.msc4140.delayed_events"] =
+            json!({ "max_delay_ms": delayed.max_delay_ms, "max_scheduled": delayed.max_scheduled });
+    }
     if admin {
         capabilities["m.account_moderation"] = json!({ "lock": true, "suspend": true });
     }

@@ -39,7 +39,15 @@ impl Kind {
     /// The limit that an endpoint counts against.
     pub(crate) fn of(endpoint: &Endpoint) -> Self {
         match endpoint.operation {
-            "sendMessage" | "redactEvent" | "setRoomStateWithKey" | "ban" | "unban" | "kick" | "leaveRoom" => Self::Message,
+            "sendMessage"
+            | "redactEvent"
+            | "scheduleEvent"
+            | "sendDelayedEvent"
+            | "setRoomStateWithKey"
+            | "ban"
+            | "unban"
+            | "kick"
+            | "leaveRoom" => Self::Message,
             "register"
             | "checkUsernameAvailability"
             | "requestTokenTo3PIDEmail"

@@ -11,6 +11,8 @@ pub(crate) mod claim_keys;
 pub(crate) mod context;
 pub(crate) mod create_room;
 pub(crate) mod deactivate;
+pub(crate) mod dehydrated_device;
+pub(crate) mod delayed_events;
 pub(crate) mod devices;
 pub(crate) mod directory;
 pub(crate) mod email;

@@ -99,7 +99,7 @@ impl App {
     }
 
     /// Refuses a suspended user everything but the redaction of an event of their own (specification: "Account suspension").
-    async fn check_suspended(&self, requester: &Requester, room_id: &RoomId, redacts: &str) -> Result<(), ServiceError> {
+    pub(super) async fn check_suspended(&self, requester: &Requester, room_id: &RoomId, redacts: &str) -> Result<(), ServiceError> {
         if !requester.suspended {
             return Ok(());
         }
@@ -117,7 +117,7 @@ impl App {
 }
 
 /// The event that a redaction sent as a message names in its content.
-fn redacts_of(content: &[u8]) -> Result<String, ServiceError> {
+pub(super) fn redacts_of(content: &[u8]) -> Result<String, ServiceError> {
     let content: Value = serde_json::from_slice(content).map_err(|error| ServiceError::bad_json(error.to_string()))?;
     content["redacts"].as_str().map(str::to_owned).ok_or_else(|| ServiceError::bad_json("content.redacts is missing"))
 }

@@ -8,6 +8,8 @@ mod banyan_email;
 mod banyan_reports;
 mod capabilities;
 mod create_room;
+mod dehydrated_device;
+mod delayed_events;
 mod delete_devices;
 mod devices;
 mod directory;
@@ -188,6 +190,10 @@ fn get_handler(operation: &str) -> Option<MethodRouter<App>> {
         "getRoomKeysVersionCurrent" => get(room_keys::version::current),
         "getRoomKeysVersion" => get(room_keys::version::get),
         "getReports" => get(banyan_reports::get),
+        "getDehydratedDevice" => get(dehydrated_device::get),
+        "getDehydratedEvents" => get(dehydrated_device::events),
+        "getDelayedEvents" => get(delayed_events::all),
+        "getDelayedEvent" => get(delayed_events::one),
         "getDevices" => get(devices::all),
         "getDevice" => get(devices::get),
         "getKeysChanges" => get(keys::changes::get),
@@ -277,6 +283,11 @@ fn post_handler(operation: &str) -> Option<MethodRouter<App>> {
         "slidingSync" => post(sliding_sync::post),
         "slidingSyncStable" => post(sliding_sync::post_stable),
         "registerBySharedSecret" => post(synapse_register::post),
+        "postDehydratedEvents" => post(dehydrated_device::post_events),
+        "updateDelayedEvent" => post(delayed_events::update),
+        "cancelDelayedEvent" => post(delayed_events::cancel),
+        "restartDelayedEvent" => post(delayed_events::restart),
+        "sendDelayedEvent" => post(delayed_events::send),
         "resetPassword" => post(synapse_reset_password::post),
         _ => return None,
     })
@@ -300,6 +311,8 @@ fn put_handler(operation: &str) -> Option<MethodRouter<App>> {
         "putRoomKeysVersion" => put(room_keys::version::put),
         "redactEvent" => put(rooms::redact::put),
         "sendToDevice" => put(send_to_device::put),
+        "putDehydratedDevice" => put(dehydrated_device::put),
+        "scheduleEvent" => put(rooms::delayed_event::put),
         "sendMessage" => put(rooms::send::put),
         "setRoomStateWithKey" => put(rooms::state::put),
         "setAccountData" => put(user::account_data::put),
@@ -312,6 +325,7 @@ fn put_handler(operation: &str) -> Option<MethodRouter<App>> {
 
 fn delete_handler(operation: &str) -> Option<MethodRouter<App>> {
     Some(match operation {
+        "deleteDehydratedDevice" => delete(dehydrated_device::delete),
         "deleteDevice" => delete(devices::delete),
         "deleteRoomKeys" => delete(room_keys::keys::delete_all),
         "deleteRoomKeysByRoomId" => delete(room_keys::keys::delete_of_room),

@@ -66,6 +66,10 @@ pub(crate) enum Call {
     CloseReport(userserver::CloseReportRequest),
     ClaimThreepid(userserver::ClaimThreepidRequest),
     ReleaseThreepid(userserver::ReleaseThreepidRequest),
+    PutDehydratedDevice(userserver::PutDehydratedDeviceRequest),
+    DeleteDehydratedDevice(userserver::DeleteDehydratedDeviceRequest),
+    ScheduleEvent(userserver::ScheduleEventRequest),
+    UpdateDelayedEvent(userserver::UpdateDelayedEventRequest),
     Sync(SyncRequest),
     SlidingSync(SlidingSyncRequest),
 }
@@ -510,6 +514,38 @@ impl UserService for Fakes {
         request: Request<userserver::CloseReportRequest>,
     ) -> Result<Response<userserver::CloseReportResponse>, Status> {
         self.note("CloseReport", Call::CloseReport(request.into_inner()), userserver::CloseReportResponse {})
+    }
+
+    async fn put_dehydrated_device(
+        &self,
+        request: Request<userserver::PutDehydratedDeviceRequest>,
+    ) -> Result<Response<userserver::PutDehydratedDeviceResponse>, Status> {
+        let answer = userserver::PutDehydratedDeviceResponse {};
+        self.note("PutDehydratedDevice", Call::PutDehydratedDevice(request.into_inner()), answer)
+    }
+
+    async fn delete_dehydrated_device(
+        &self,
+        request: Request<userserver::DeleteDehydratedDeviceRequest>,
+    ) -> Result<Response<userserver::DeleteDehydratedDeviceResponse>, Status> {
+        let answer = userserver::DeleteDehydratedDeviceResponse { device_id: "D".to_owned() };
+        self.note("DeleteDehydratedDevice", Call::DeleteDehydratedDevice(request.into_inner()), answer)
+    }
+
+    async fn schedule_event(
+        &self,
+        request: Request<userserver::ScheduleEventRequest>,
+    ) -> Result<Response<userserver::ScheduleEventResponse>, Status> {
+        let answer = userserver::ScheduleEventResponse { delay_id: "later".to_owned() };
+        self.note("ScheduleEvent", Call::ScheduleEvent(request.into_inner()), answer)
+    }
+
+    async fn update_delayed_event(
+        &self,
+        request: Request<userserver::UpdateDelayedEventRequest>,
+    ) -> Result<Response<userserver::UpdateDelayedEventResponse>, Status> {
+        let answer = userserver::UpdateDelayedEventResponse {};
+        self.note("UpdateDelayedEvent", Call::UpdateDelayedEvent(request.into_inner()), answer)
     }
 
     async fn report(&self, request: Request<userserver::ReportRequest>) -> Result<Response<userserver::ReportResponse>, Status> {

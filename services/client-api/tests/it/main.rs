@@ -5,6 +5,8 @@
 mod accounts;
 mod administration;
 mod captcha;
+mod dehydrated_device;
+mod delayed_events;
 mod directory;
 mod email;
 mod fakes;

@@ -113,12 +113,17 @@ async fn what_the_server_can_do_is_told() {
     let world = World::new().await;
     let (_, body) = answer(world.request(Method::GET, "/_matrix/client/versions", None)).await;
     assert!(body["versions"].as_array().unwrap().contains(&json!("v1.19")));
-    assert_eq!(
-        body["unstable_features"],
-        json!({"org.matrix.simplified_msc3575": true, "uk.half-shot.msc2666.query_mutual_rooms": true})
-    );
+    let features = json!({
+        "org.matrix.simplified_msc3575": true,
+        "uk.half-shot.msc2666.query_mutual_rooms": true,
+        "org.matrix.msc3814": true,
+        "org.matrix.msc4140": true,
+    });
+    assert_eq!(body["unstable_features"], features);
     let (_, body) = world.get(&format!("{V3}/capabilities")).await;
     assert_eq!(body["capabilities"]["m.room_versions"]["default"], "12");
+    let delayed = json!({"max_delay_ms": 86_400_000, "max_scheduled": 100});
+    assert_eq!(body["capabilities"]["org.matrix.msc4140.delayed_events"], delayed);
     let (_, body) = answer(world.request(Method::GET, "/.well-known/matrix/client", None)).await;
     assert_eq!(body, json!({"m.homeserver": {"base_url": "https://one.test"}}));
     assert_error(&answer(world.request(Method::GET, "/.well-known/matrix/support", None)).await, 404, "M_NOT_FOUND");

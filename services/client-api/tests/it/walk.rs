@@ -9,7 +9,7 @@ use http::Method;
 use crate::world::{ALICE_TOKEN, World, answer, assert_error};
 
 /// Served endpoints that take no body, or a form.
-const WITHOUT_BODY: [&str; 22] = [
+const WITHOUT_BODY: [&str; 25] = [
     "logout",
     "logout_all",
     "submitAuthFallback",
@@ -33,6 +33,9 @@ const WITHOUT_BODY: [&str; 22] = [
     "chooseUserName",
     "continueToApp",
     "closeReport",
+    "cancelDelayedEvent",
+    "restartDelayedEvent",
+    "sendDelayedEvent",
 ];
 
 fn rows() -> impl Iterator<Item = (Api, &'static Endpoint)> {

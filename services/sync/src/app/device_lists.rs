@@ -85,15 +85,13 @@ async fn parted(context: &Context, user: String, is_joined: &(impl Fn(&str) -> b
 async fn of_room(context: &Context, plan: &RoomPlan, found: &mut Found) -> Result<(), SyncError> {
     let Some(since) = plan.since else { return Ok(()) };
     let moved = plan.standing.seq >= since;
+    found.parted.extend(parted_from(context, plan, since).await?);
     if plan.standing.membership != Membership::Join {
-        if left_since(context, plan, since) {
-            found.parted.extend(members(context, plan, Some(plan.standing.seq)).await?);
-            of_changes(context, plan, found);
-        }
+        of_changes(context, plan, found);
         return Ok(());
     }
     if is_newly_joined(context, plan) || (plan.changes.is_none() && moved) || is_newly_encrypted(plan) {
-        found.changed.extend(members(context, plan, None).await?);
+        found.changed.extend(members(context, plan).await?);
     }
     match &plan.changes {
         Some(_) => of_changes(context, plan, found),
@@ -102,14 +100,26 @@ async fn of_room(context: &Context, plan: &RoomPlan, found: &mut Found) -> Resul
     Ok(())
 }
 
-/// Whether the reader was in the room at the token or between it and now.
-fn left_since(context: &Context, plan: &RoomPlan, since: LogSeq) -> bool {
-    let own = plan.own.iter().filter_map(|change| change.membership_of(context.user.as_str())?.member.as_ref());
-    let mut was_in = own.map(|member| member.before == Membership::Join);
-    match plan.changes {
-        Some(_) => was_in.any(|was_in| was_in),
-        None => plan.standing.seq >= since && plan.standing.previous == Membership::Join,
+/// Whom the reader left behind in the room since the token, each time they left it, also if they are in it again. Where the tail does not
+/// reach back, those whom they shared it with at the token: of others their client knows nothing.
+async fn parted_from(context: &Context, plan: &RoomPlan, since: LogSeq) -> Result<BTreeSet<String>, SyncError> {
+    let mut parted = BTreeSet::new();
+    for change in &plan.own {
+        let member = change.membership_of(context.user.as_str()).and_then(|state| state.member.as_ref());
+        if member.is_some_and(|member| member.before == Membership::Join && member.now != Membership::Join) {
+            parted.extend(members_at(context, plan, change.seq).await?);
+        }
     }
+    if plan.changes.is_none()
+        && plan.standing.seq >= since
+        && let Some(token) = since.0.checked_sub(1)
+    {
+        let members = members_at(context, plan, LogSeq(token)).await?;
+        if members.contains(context.user.as_str()) {
+            parted.extend(members);
+        }
+    }
+    Ok(parted)
 }
 
 /// Of a small room all members were told when the reader or they came.
@@ -150,7 +160,7 @@ async fn of_rows(context: &Context, plan: &RoomPlan, since: LogSeq, found: &mut 
     let Some(head) = ongoing::head(context, plan, &id).await?.filter(|head| head.seq >= since.0) else { return Ok(()) };
     let encryption = context.source.state_of_type(&id, &head, plan.upto, "m.room.encryption").await?;
     if encryption.events().any(|event| event.stored.seq >= since) {
-        found.changed.extend(members(context, plan, None).await?);
+        found.changed.extend(members(context, plan).await?);
     }
     let members = context.source.state_of_type(&id, &head, plan.upto, "m.room.member").await?;
     for event in members.events().filter(|event| event.stored.seq >= since) {
@@ -165,23 +175,29 @@ async fn of_rows(context: &Context, plan: &RoomPlan, since: LogSeq, found: &mut 
     Ok(())
 }
 
-/// Who is in a room now, or was just after an entry, but for the reader.
-async fn members(context: &Context, plan: &RoomPlan, at: Option<LogSeq>) -> Result<Vec<String>, SyncError> {
+/// Who is in a room now, but for the reader.
+async fn members(context: &Context, plan: &RoomPlan) -> Result<Vec<String>, SyncError> {
     let id = room_id(&plan.room)?;
     let Some(head) = ongoing::head(context, plan, &id).await? else { return Ok(Vec::new()) };
     if head.joined > MAX_MEMBERS && !is_encrypted(context, &id).await? {
         return Ok(Vec::new());
     }
-    let others = |user: &String| user != context.user.as_str();
-    if let Some(seq) = at {
-        let Some(place) = context.source.rooms.place_at(&id, seq).await? else { return Ok(Vec::new()) };
-        let query = MembersQuery { at: At::Place(place), membership: Some(MembershipState::Join), not_membership: None };
-        let members = context.source.rooms.members(&id, &query).await?;
-        return Ok(members.into_iter().map(|event| event.state_key).filter(others).collect());
-    }
     let members = context.source.state_of_type(&id, &head, plan.upto, "m.room.member").await?;
     let joined = members.events().filter(|event| is_join(event)).filter_map(|event| event.state_key.clone());
-    Ok(joined.filter(others).collect())
+    Ok(joined.filter(|user| user != context.user.as_str()).collect())
+}
+
+/// Who was in a room just after an entry.
+async fn members_at(context: &Context, plan: &RoomPlan, seq: LogSeq) -> Result<BTreeSet<String>, SyncError> {
+    let id = room_id(&plan.room)?;
+    let Some(head) = ongoing::head(context, plan, &id).await? else { return Ok(BTreeSet::new()) };
+    if head.joined > MAX_MEMBERS && !is_encrypted(context, &id).await? {
+        return Ok(BTreeSet::new());
+    }
+    let Some(place) = context.source.rooms.place_at(&id, seq).await? else { return Ok(BTreeSet::new()) };
+    let query = MembersQuery { at: At::Place(place), membership: Some(MembershipState::Join), not_membership: None };
+    let members = context.source.rooms.members(&id, &query).await?;
+    Ok(members.into_iter().map(|event| event.state_key).collect())
 }
 
 async fn is_encrypted(context: &Context, id: &RoomId) -> Result<bool, SyncError> {

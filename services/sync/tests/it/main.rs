@@ -7,6 +7,7 @@ mod cases;
 mod client;
 mod counted;
 mod device_lists;
+mod device_lists_model;
 mod filters;
 mod lazy;
 mod left;

@@ -29,6 +29,8 @@ enum Step {
     State(usize, &'static str),
     Visibility(usize, usize),
     Overruled(usize, &'static str),
+    /// An event after an old one: a message, or state.
+    Branch(usize, usize, Option<&'static str>),
     SoftFailed(usize),
     Flip(usize, usize),
     Redact(usize, usize),
@@ -40,6 +42,7 @@ enum Step {
         user: usize,
         worker: usize,
         lost: bool,
+        limit: usize,
     },
 }
 
@@ -52,13 +55,15 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         2 => (0..3_usize, kind()).prop_map(|(room, kind)| Step::State(room, kind)),
         1 => (0..3_usize, 0..4_usize).prop_map(|(room, setting)| Step::Visibility(room, setting)),
         1 => (0..3_usize, kind()).prop_map(|(room, kind)| Step::Overruled(room, kind)),
+        2 => (0..3_usize, any::<usize>(), proptest::option::of(kind())).prop_map(|(room, after, kind)| Step::Branch(room, after, kind)),
         1 => (0..3_usize).prop_map(Step::SoftFailed),
         1 => (0..3_usize, any::<usize>()).prop_map(|(room, which)| Step::Flip(room, which)),
         1 => (0..3_usize, any::<usize>()).prop_map(|(room, which)| Step::Redact(room, which)),
         1 => (0..3_usize).prop_map(Step::Gap),
         8 => (0..3_u64).prop_map(Step::Judged),
         8 => (0..2_usize, 0..8_usize, 1..6_usize).prop_map(|(worker, log, most)| Step::Deliver(worker, log, most)),
-        8 => (0..3_usize, 0..2_usize, any::<bool>()).prop_map(|(user, worker, lost)| Step::Sync { user, worker, lost }),
+        8 => (0..3_usize, 0..2_usize, any::<bool>(), 1..8_usize)
+            .prop_map(|(user, worker, lost, limit)| Step::Sync { user, worker, lost, limit }),
     ];
     proptest::collection::vec(step, 1..70)
 }
@@ -69,24 +74,49 @@ struct Run {
     clients: Vec<Client>,
     /// Bodies of messages whose content was taken.
     redacted: BTreeSet<String>,
+    asks: Asks,
+}
+
+/// How all clients ask.
+#[derive(Clone, Copy, Debug)]
+struct Asks {
     state_after: bool,
+    without: Without,
+}
+
+/// What their filter leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Without {
+    Nothing,
+    Topics,
+    Messages,
+}
+
+fn asks() -> impl Strategy<Value = Asks> {
+    let without = prop_oneof![2 => Just(Without::Nothing), 1 => Just(Without::Topics), 1 => Just(Without::Messages)];
+    (any::<bool>(), without).prop_map(|(state_after, without)| Asks { state_after, without })
 }
 
 impl Run {
-    async fn new(state_after: bool) -> Self {
+    async fn new(asks: Asks) -> Self {
         let mut world = World::new();
         world.config.unread_wait = HumanDuration::secs(1);
         for room in ROOMS {
             world.create(room, USERS[3]).await;
         }
         let workers = [world.worker(), world.worker()];
-        Self { world, workers, clients: vec![Client::default(); 3], redacted: BTreeSet::new(), state_after }
+        Self { world, workers, clients: vec![Client::default(); 3], redacted: BTreeSet::new(), asks }
     }
 
-    fn request(&self, user: usize) -> Request {
-        let filter = r#"{"room":{"timeline":{"limit":4}}}"#;
+    fn request(&self, user: usize, limit: usize) -> Request {
+        let (state, timeline) = match self.asks.without {
+            Without::Nothing => (json!({}), json!({"limit": limit})),
+            Without::Topics => (json!({"not_types": ["m.room.topic"]}), json!({"limit": limit, "not_types": ["m.room.topic"]})),
+            Without::Messages => (json!({}), json!({"limit": limit, "not_types": ["m.room.message"]})),
+        };
+        let filter = json!({"room": {"state": state, "timeline": timeline}}).to_string();
         let since = self.clients[user].token.clone();
-        Request { since, filter: filter.into(), state_after: self.state_after, ..request(USERS[user]) }
+        Request { since, filter: filter.into(), state_after: self.asks.state_after, ..request(USERS[user]) }
     }
 
     async fn step(&mut self, step: Step) {
@@ -112,6 +142,17 @@ impl Run {
                 let loser = Send { overruled: true, ..set(kind, "", json!({"name": "overruled"})) };
                 self.world.send(room(index), maker, loser).await;
             }
+            Step::Branch(index, after, kind) => {
+                let body = format!("<branch {}>", self.world.now());
+                let events = &self.world.rooms[room(index)].events;
+                let after = &events[after % events.len()];
+                // Its maker is in the room.
+                if after.states.1.contains_key(&("m.room.member".to_owned(), maker.to_owned())) {
+                    let (branch, branch_ids) = (Some(after.after.clone()), Some(after.states.1.clone()));
+                    let what = kind.map_or_else(|| message(&body), |kind| set(kind, "", json!({"name": "branch"})));
+                    self.world.send(room(index), maker, Send { branch, branch_ids, ..what }).await;
+                }
+            }
             Step::SoftFailed(index) => {
                 self.world.send(room(index), maker, Send { soft_failed: true, ..message("soft-failed") }).await;
             }
@@ -135,8 +176,8 @@ impl Run {
                 let log = self.world.all_logs()[log];
                 self.workers[worker].deliver(&self.world, log, most);
             }
-            Step::Sync { user, worker, lost } => {
-                let body = self.sync(user, worker).await;
+            Step::Sync { user, worker, lost, limit } => {
+                let body = self.sync(user, worker, limit).await;
                 if !lost {
                     self.clients[user].take(&body);
                 }
@@ -167,8 +208,8 @@ impl Run {
     }
 
     /// A response, for which the worker takes in what it needs.
-    async fn sync(&mut self, user: usize, worker: usize) -> Value {
-        let request = self.request(user);
+    async fn sync(&mut self, user: usize, worker: usize, limit: usize) -> Value {
+        let request = self.request(user, limit);
         let syncs = self.workers[worker].syncs.clone();
         let mut answer = std::pin::pin!(sync(&syncs, request));
         for _ in 0..100 {
@@ -181,6 +222,15 @@ impl Run {
         answer.await.unwrap()
     }
 
+    /// Whether the clients' filter lets an event into timelines.
+    fn is_asked(&self, event: &Event) -> bool {
+        match self.asks.without {
+            Without::Nothing => true,
+            Without::Topics => event.pdu["type"] != "m.room.topic",
+            Without::Messages => event.pdu["type"] != "m.room.message",
+        }
+    }
+
     fn check(&self, user: usize, client: &Client) {
         let name = USERS[user];
         let with = |membership: &str| -> BTreeSet<&str> {
@@ -191,9 +241,11 @@ impl Run {
         assert_eq!(client.invited.iter().map(String::as_str).collect::<BTreeSet<_>>(), with("invite"), "invites of {name}");
         for (id, held) in &client.joined {
             let room = &self.world.rooms[id];
-            assert_eq!(held.state, room.current, "state of {id} for {name}");
-            let visible: Vec<&String> =
-                room.events.iter().filter(|event| may_see(room, event, name)).map(|event| &event.id).collect();
+            let asked = |key: &Key| self.asks.without != Without::Topics || key.0 != "m.room.topic";
+            let current: BTreeMap<_, _> = room.current.clone().into_iter().filter(|(key, _)| asked(key)).collect();
+            assert_eq!(held.state, current, "state of {id} for {name}");
+            let visible = room.events.iter().filter(|event| self.is_asked(event) && may_see(room, event, name));
+            let visible: Vec<&String> = visible.map(|event| &event.id).collect();
             let shown: Vec<&String> = held.timeline.iter().collect();
             assert!(visible.ends_with(&shown), "timeline of {id} for {name}: {shown:?} of {visible:?}");
         }
@@ -228,10 +280,11 @@ pub(crate) fn may_see(room: &Room, event: &Event, user: &str) -> bool {
     if event.hidden {
         return false;
     }
-    let later = room.events.iter().filter(|other| other.arrival > event.arrival);
-    let joined_later = later
-        .filter(|other| other.key.as_ref().is_some_and(|key| key.0 == "m.room.member" && key.1 == user))
-        .any(|other| other.pdu["content"]["membership"] == "join");
+    let own = |other: &&Event| other.key.as_ref().is_some_and(|key| key.0 == "m.room.member" && key.1 == user);
+    let joins = |other: &Event| other.pdu["content"]["membership"] == "join";
+    let (earlier, later): (Vec<&Event>, Vec<&Event>) = room.events.iter().filter(own).partition(|own| own.arrival < event.arrival);
+    // An event of a branch may come to somebody who is in the room and was not in it there.
+    let joined_later = later.into_iter().any(joins) || earlier.last().copied().is_some_and(joins);
     let joined_later = joined_later || membership_in(&room.current, room, user) == "join";
     let allows = |setting: &str, membership: &str| match setting {
         "world_readable" => true,
@@ -252,8 +305,8 @@ pub(crate) fn may_see(room: &Room, event: &Event, user: &str) -> bool {
         || (is("m.room.member", user) && allows(&visibility, membership_in(before, room, user)))
 }
 
-async fn run(steps: Vec<Step>, state_after: bool) {
-    let mut run = Run::new(state_after).await;
+async fn run(steps: Vec<Step>, asks: Asks) {
+    let mut run = Run::new(asks).await;
     for step in steps {
         run.step(step).await;
     }
@@ -263,15 +316,15 @@ async fn run(steps: Vec<Step>, state_after: bool) {
         let mut late = run.world.worker();
         late.begin_at_end(&run.world);
         let mut from_rows = run.clients[user].clone();
-        from_rows.take(&late.sync(&run.world, run.request(user)).await);
+        from_rows.take(&late.sync(&run.world, run.request(user, 4)).await);
         run.check(user, &from_rows);
         run.workers[0].catch_up(&run.world);
-        let body = run.sync(user, 0).await;
+        let body = run.sync(user, 0, 4).await;
         run.clients[user].take(&body);
         run.check(user, &run.clients[user]);
         let mut anew = Client::default();
         std::mem::swap(&mut anew, &mut run.clients[user]);
-        let body = run.sync(user, 0).await;
+        let body = run.sync(user, 0, 4).await;
         let text = body.to_string();
         assert!(run.redacted.iter().all(|redacted| !text.contains(redacted)), "redacted content was sent");
         run.clients[user].take(&body);
@@ -288,7 +341,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 200, max_shrink_iters: 4_000, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
 
     #[test]
-    fn chains_of_syncs_tell_what_the_user_may_see(steps in steps(), state_after: bool) {
-        block_on(run(steps, state_after));
+    fn chains_of_syncs_tell_what_the_user_may_see(steps in steps(), asks in asks()) {
+        block_on(run(steps, asks));
     }
 }

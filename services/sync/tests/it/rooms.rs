@@ -55,6 +55,8 @@ pub(crate) struct Send {
     pub(crate) overruled: bool,
     /// The state before it, of an event of another branch, which changes nothing of the current state.
     pub(crate) branch: Option<State>,
+    /// The same by event id; without it, the current state.
+    pub(crate) branch_ids: Option<Arc<StateIds>>,
 }
 
 pub(crate) fn message(body: &str) -> Send {
@@ -158,13 +160,13 @@ impl World {
                 event_id: Some(OwnedEventId::try_from(id.as_str()).unwrap()),
             };
             after = self.states.apply(&typed, before, vec![delta], now).await.unwrap().state;
-            replaces = room.current.get(key).cloned().unwrap_or_default();
+            replaces = send.branch_ids.as_deref().unwrap_or(&room.current).get(key).cloned().unwrap_or_default();
             if !overruled && !send.soft_failed {
                 current.push(room.change(key, &id, Some(&pdu)));
             }
         }
         let previous = room.event(&replaces).cloned();
-        let before = Arc::new(room.current.clone());
+        let before = send.branch_ids.clone().unwrap_or_else(|| Arc::new(room.current.clone()));
         let mut state_after = before.clone();
         if let Some(key) = &key {
             Arc::make_mut(&mut state_after).insert(key.clone(), id.clone());

@@ -8,8 +8,10 @@ use banyan_proto::{
 
 use super::{
     command::{Command, deactivated},
+    delete_key_backup,
     end_devices::end_devices,
     entries,
+    schedule_event::forget_all,
 };
 use crate::{
     host::Inner,
@@ -55,8 +57,13 @@ pub(crate) async fn finish_departure(
     Ok(FinishDepartureResponse {})
 }
 
-/// Ends the sessions and, to erase, removes the profile and all account data.
+/// Forgets what was to be sent later and the backups of room keys, which nobody can read any more; ends the sessions and, to erase,
+/// removes the profile and all account data.
 async fn clear(inner: &Inner, mut turn: Turn<'_>, user_id: &str, erase: bool) -> Result<(), ServiceError> {
+    for forgotten in forget_all(inner, user_id).await? {
+        turn.commit(vec![forgotten]).await?;
+    }
+    delete_key_backup::delete_all(inner, &mut turn, user_id).await?;
     if erase {
         let mut gone = belongings(inner, user_id).await?;
         while !gone.is_empty() {

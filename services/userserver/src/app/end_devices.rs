@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use banyan_core::ServiceError;
 use banyan_proto::users::{Device, DeviceKeysRemoved, UserEntry, user_entry::Kind};
 
-use super::{entries, set_pusher, to_device_queue::discard_all};
+use super::{dehydrated_device::no_longer, entries, set_pusher, to_device_queue::discard_all};
 use crate::{
     host::Inner,
     shard::{MAX_GROUP, Turn},
@@ -23,17 +23,28 @@ pub(super) async fn end_devices(
     let mut group: Vec<UserEntry> = set_pusher::of_devices(inner, user_id, |device_id| devices.contains_key(device_id)).await?;
     let mut seen_by_others = false;
     for (device_id, device) in devices {
-        let (keys, had_identity) = keys_removed(inner, user_id, &device_id).await?;
-        let revoked = entries::tokens_revoked(user_id, device.token_hashes, device.refresh_hashes);
-        let ended = revoked.into_iter().chain([entries::device(user_id, &device_id, None)]).chain(keys);
+        let (ended, had_identity) = end_of_device(inner, user_id, &device_id, device).await?;
         group.extend(ended);
         seen_by_others |= had_identity;
-        // The next one has three entries, and the list one.
-        if group.len() + 4 > MAX_GROUP {
+        // The next one has four entries, and the list one.
+        if group.len() + 5 > MAX_GROUP {
             commit(&mut turn, user_id, &mut group, &mut seen_by_others).await?;
         }
     }
     commit(&mut turn, user_id, &mut group, &mut seen_by_others).await
+}
+
+/// The entries that end a device, at most four, and whether others could see it.
+pub(super) async fn end_of_device(
+    inner: &Inner,
+    user_id: &str,
+    device_id: &str,
+    device: Device,
+) -> Result<(Vec<UserEntry>, bool), ServiceError> {
+    let (keys, had_identity) = keys_removed(inner, user_id, device_id).await?;
+    let revoked = entries::tokens_revoked(user_id, device.token_hashes, device.refresh_hashes);
+    let gone = revoked.into_iter().chain([entries::device(user_id, device_id, None)]).chain(keys);
+    Ok((gone.chain(no_longer(inner, user_id, device_id).await?).collect(), had_identity))
 }
 
 async fn commit(

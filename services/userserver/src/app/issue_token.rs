@@ -10,7 +10,7 @@ use banyan_proto::{
 use banyan_users::{AccessToken, token};
 use prost::bytes::Bytes;
 
-use super::{command::Command, entries};
+use super::{command::Command, dehydrated_device::no_longer, entries};
 use crate::host::Inner;
 
 /// The longest device id, in bytes.
@@ -73,7 +73,7 @@ pub(crate) async fn issue(inner: &Inner, user_id: &str, kind: Kind, wanted: &Wan
     };
     let now = shared.clock.now().0;
     let known = shared.reader.device(user_id, &device_id).await?;
-    let mut entries = Vec::new();
+    let mut entries: Vec<UserEntry> = no_longer(inner, user_id, &device_id).await?.into_iter().collect();
     let mut device =
         known.unwrap_or_else(|| Device { display_name: wanted.display_name.clone(), created: now, ..Device::default() });
     let (replaced, refreshed) = (std::mem::take(&mut device.token_hashes), std::mem::take(&mut device.refresh_hashes));

@@ -14,7 +14,7 @@ use super::{command::Command, end_devices::signatures_of, entries};
 use crate::host::Inner;
 
 /// Entries of keys in one group: each has less than 80 KiB.
-const GROUP: usize = 8;
+pub(super) const GROUP: usize = 8;
 
 /// Publishes what is new; what is there already costs no entry.
 pub(crate) async fn upload_keys(inner: &Inner, request: UploadKeysRequest) -> Result<UploadKeysResponse, ServiceError> {
@@ -53,7 +53,7 @@ pub(crate) async fn upload_keys(inner: &Inner, request: UploadKeysRequest) -> Re
     Ok(UploadKeysResponse { one_time_key_counts: counts.one_time.into_iter().collect() })
 }
 
-fn keys(json: &[u8]) -> Result<Vec<UploadedKey>, ServiceError> {
+pub(super) fn keys(json: &[u8]) -> Result<Vec<UploadedKey>, ServiceError> {
     if json.is_empty() { Ok(Vec::new()) } else { upload::keys(json) }
 }
 

@@ -1,8 +1,13 @@
 //! Ending accounts.
 
-use banyan_proto::userserver::{DeactivateRequest, FinishDepartureRequest, SetAccountDataRequest};
+use banyan_proto::{
+    users::RoomKeyName,
+    userserver::{
+        CreateKeyBackupRequest, DeactivateRequest, FinishDepartureRequest, NewRoomKey, PutRoomKeysRequest, SetAccountDataRequest,
+    },
+};
 
-use crate::world::{Process, World, refusal};
+use crate::world::{Process, World, answer, refusal};
 
 const ALICE: &str = "@alice:example.org";
 
@@ -67,4 +72,25 @@ async fn erasing_removes_the_profile_and_all_account_data() {
     assert!(process.reader().profile(ALICE).await.expect("read").is_empty());
     let left = process.reader().all_account_data(ALICE).await.expect("read");
     assert_eq!(left.iter().map(|data| data.kind.as_str()).collect::<Vec<_>>(), ["m.push_rules"], "what the server supplies");
+}
+
+#[tokio::test]
+async fn backups_of_room_keys_go_with_the_account() {
+    let world = World::new();
+    let process = world.owner("a").await;
+    process.register(world.registration(ALICE)).await.expect("registered");
+    for _ in 0..2 {
+        let auth_data = b"{}".to_vec().into();
+        let request = CreateKeyBackupRequest { caller: world.caller(ALICE), algorithm: "a".to_owned(), auth_data };
+        answer(process.client.clone().create_key_backup(request).await).expect("made");
+    }
+    let name = RoomKeyName { room_id: "!r:example.org".to_owned(), session_id: "s".to_owned() };
+    let RoomKeyName { room_id, session_id } = name.clone();
+    let keys = vec![NewRoomKey { room_id, session_id, session_data: b"{}".to_vec().into(), ..NewRoomKey::default() }];
+    let request = PutRoomKeysRequest { caller: world.caller(ALICE), version: "2".to_owned(), keys };
+    answer(process.client.clone().put_room_keys(request).await).expect("kept");
+    assert!(process.reader().room_key(ALICE, 2, &name).await.expect("read").is_some());
+    process.deactivate_account(DeactivateRequest { caller: world.caller(ALICE), erase: false }).await.expect("deactivated");
+    assert!(process.reader().room_key(ALICE, 2, &name).await.expect("read").is_none());
+    assert!(process.reader().key_backup_versions(ALICE).await.expect("read").is_empty());
 }

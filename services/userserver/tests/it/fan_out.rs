@@ -26,13 +26,18 @@ async fn join(world: &World, user: &str, room: &str) {
         membership: "join".to_owned(),
         ..CurrentChange::default()
     };
+    set_state(world, room, change, 1).await;
+}
+
+/// Changes a room's state at some microsecond, as far as the tables know.
+pub(crate) async fn set_state(world: &World, room: &str, change: CurrentChange, at: i64) {
     let head = banyan_proto::rooms::RoomHead { current_buckets: 1, ..Default::default() };
     let entry = RoomEntry { room_id: room.to_owned(), head: Some(head), current: vec![change], ..RoomEntry::default() };
     let log = LogId::rooms(world.shards.shard_of(room));
     let entry = Entry {
         log,
         seq: banyan_core::LogSeq(0),
-        timestamp: banyan_core::TimestampMicros(1),
+        timestamp: banyan_core::TimestampMicros(at),
         request: None,
         targets: Vec::new(),
         source: None,

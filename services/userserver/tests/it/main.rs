@@ -2,6 +2,8 @@
 
 mod account_data;
 mod deactivate;
+mod dehydrated_device;
+mod delayed_events;
 mod fan_out;
 mod filter;
 mod fully_read;

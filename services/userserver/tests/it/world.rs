@@ -9,6 +9,7 @@ use banyan_bus::LocalBus;
 use banyan_core::{ErrorCode, LogId, LogSeq, RequestId, SeededEntropy, ServiceError, ShardCount, SystemClock};
 use banyan_log::{LogConfig, Logs, Node, OwnedLog, Proposal};
 use banyan_proto::{
+    roomserver::SendEventRequest,
     status::from_status,
     transport::Transport,
     users::{Account, UserEntry, user_entry::Kind},
@@ -53,7 +54,16 @@ pub(crate) struct Told(
     pub(crate) Arc<Mutex<Vec<Changed>>>,
     pub(crate) Arc<AtomicUsize>,
     pub(crate) Arc<Mutex<Vec<(String, String)>>>,
+    pub(crate) Arc<Mutex<Room>>,
 );
+
+/// A room that events are sent to.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    pub(crate) asked: Vec<SendEventRequest>,
+    /// What it refuses everything with.
+    pub(crate) error: Option<ServiceError>,
+}
 
 /// A user, and the rooms that are told of their devices.
 pub(crate) type Changed = (String, Vec<String>);
@@ -80,6 +90,13 @@ impl TellRooms for Told {
         }
         self.2.lock().expect("not poisoned").push((user_id.to_string(), room_id.to_string()));
         Ok(())
+    }
+
+    async fn send(&self, request: SendEventRequest) -> Result<String, ServiceError> {
+        let mut room = self.3.lock().expect("not poisoned");
+        let event_id = format!("${}", request.txn_id);
+        room.asked.push(request);
+        room.error.clone().map_or(Ok(event_id), Err)
     }
 }
 

@@ -2,13 +2,15 @@
 
 use axum::{Json, extract::State};
 use banyan_http::{MatrixError, Path, Query, RawObject};
+use bytes::Bytes;
 use ruma::OwnedRoomId;
 use serde::Deserialize;
 use serde_json::json;
 
 use crate::{
-    app::App,
+    app::{App, delayed_events::Delayed},
     http::{
+        delayed_events::Delay,
         extract::Caller,
         reply::{JsonText, Reply, list},
     },
@@ -51,13 +53,19 @@ pub(crate) async fn get(
     Ok(JsonText(if whole { app.render_state(&event, &name.room_id)? } else { event.content().into_bytes() }))
 }
 
-/// Sets a state event.
+/// Sets a state event, at once or (MSC4140) later.
 pub(crate) async fn put(
     State(app): State<App>,
     Caller(requester): Caller,
     Path(name): Path<Name>,
+    Query(delay): Query<Delay>,
     RawObject(content): RawObject,
 ) -> Reply {
+    if let Some(delay) = delay.given()? {
+        let Name { room_id, event_type: kind, state_key } = name;
+        let event = Delayed { room_id, kind, state_key: Some(state_key), content, delay, transaction: Bytes::new() };
+        return Ok(Json(json!({ "delay_id": app.schedule(&requester, event).await? })));
+    }
     let event_id = app.put_state(&requester, &name.room_id, &name.event_type, &name.state_key, content).await?;
     Ok(Json(json!({ "event_id": event_id })))
 }
